@@ -15,6 +15,10 @@ let package = Package(
     targets: [
         .target(name: "CBase64", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
         .target(name: "Base64", dependencies: ["CBase64"], swiftSettings: strict),
+
+        .target(name: "ProxyCore", swiftSettings: strict),
+
+        .testTarget(name: "ProxyCoreTests", dependencies: ["ProxyCore"], swiftSettings: strict),
         .testTarget(name: "Base64Tests", dependencies: ["Base64"], swiftSettings: strict),
     ]
 )
