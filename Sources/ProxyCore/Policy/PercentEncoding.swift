@@ -1,0 +1,43 @@
+/// Percent-encoding (RFC 3986, 2.1) on bytes.
+enum PercentEncoding {
+    /// `text` with each `%XX` replaced by its byte, once; nil where a `%` starts no escape.
+    static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool = false) -> [UInt8]? {
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(text.count)
+        var rest = text
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard let high = rest.popFirst().flatMap(URIText.hexadecimalValue),
+                    let low = rest.popFirst().flatMap(URIText.hexadecimalValue)
+                else { return nil }
+                decoded.append(high << 4 | low)
+            case UInt8(ascii: "+") where plusIsSpace: decoded.append(UInt8(ascii: " "))
+            default: decoded.append(byte)
+            }
+        }
+        return decoded
+    }
+
+    /// `text` with every byte that `isAllowed` refuses escaped. Escapes that are there stay as they are written; a `%`
+    /// that starts none is escaped itself.
+    static func encode(_ text: ArraySlice<UInt8>, keeping isAllowed: (UInt8) -> Bool) -> [UInt8] {
+        var encoded: [UInt8] = []
+        encoded.reserveCapacity(text.count)
+        for (index, byte) in zip(text.indices, text) {
+            if isAllowed(byte) || (byte == UInt8(ascii: "%") && isEscape(text[index...])) {
+                encoded.append(byte)
+            } else {
+                encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0xf)]]
+            }
+        }
+        return encoded
+    }
+
+    private static func isEscape(_ text: ArraySlice<UInt8>) -> Bool {
+        let digits = text.dropFirst().prefix(2)
+        return digits.count == 2 && digits.allSatisfy { URIText.hexadecimalValue($0) != nil }
+    }
+
+    private static let digits = Array("0123456789ABCDEF".utf8)
+}

@@ -1,0 +1,62 @@
+// How QUERY_STRING is read, and why.
+//
+// nginx, Apache and CGI pass it as the client sent it; lighttpd normalises it (unreserved escapes decoded, others in
+// upper case, raw bytes escaped). Nothing may therefore depend on how a value is escaped: values are percent-decoded, once,
+// and only the decoded value is used.
+//
+// A plus sign is a space in what form encoders write (URLSearchParams, urlencode) and a plus in what
+// encodeURIComponent, or nobody, encoded. Form encoders escape every colon, so a colon in the clear proves that none was at
+// work: in `url=https://h/a+b.png` the plus is kept, in `url=https%3A%2F%2Fh%2Fa+b.png` it is the space it was made from.
+//
+// Parameters that nobody asks for are not even decoded: they vary nothing. That an un-encoded URL ends at its first `&` is
+// what every reader of query strings does; its tail is such a parameter.
+
+/// A query string of `name=value` pairs, bounded, and decoded pair by pair when asked.
+public struct QueryString: Sendable {
+    /// The most bytes that are read: a URL of the greatest length with every byte escaped, and some parameters.
+    public static let maximumLength = 24 * 1024
+
+    private let bytes: [UInt8]
+
+    /// Takes a raw query string, without its question mark.
+    public init(_ text: String) throws(QueryStringError) {
+        guard text.utf8.count <= Self.maximumLength else { throw .tooLong }
+        bytes = Array(text.utf8)
+    }
+
+    /// The decoded value of the one parameter `name`, which may itself be written with escapes; nil when there is none.
+    public func value(of name: String) throws(QueryStringError) -> String? {
+        var found: ArraySlice<UInt8>?
+        for pair in bytes.split(separator: UInt8(ascii: "&")) {
+            let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+            // A name that cannot be decoded is not this one.
+            guard let key = PercentEncoding.decode(pair[..<equals], plusIsSpace: true), key.elementsEqual(name.utf8)
+            else { continue }
+            guard found == nil else { throw .repeated }
+            found = pair[equals...].dropFirst()
+        }
+        guard let found else { return nil }
+        return try Self.decode(found)
+    }
+
+    private static func decode(_ raw: ArraySlice<UInt8>) throws(QueryStringError) -> String {
+        let wasFormEncoded = !raw.contains(UInt8(ascii: ":"))
+        guard let decoded = PercentEncoding.decode(raw, plusIsSpace: wasFormEncoded),
+            !decoded.contains(where: { $0 < 0x20 || $0 == 0x7f }),
+            let text = String(validating: decoded, as: UTF8.self),
+            // What a decoder on the way put in the place of bytes that are lost.
+            !text.unicodeScalars.contains("\u{FFFD}")
+        else { throw .malformed }
+        return text
+    }
+}
+
+/// Why a query string has no such parameter to offer.
+public enum QueryStringError: Error, Sendable, Hashable, CaseIterable {
+    /// More than `QueryString.maximumLength` bytes.
+    case tooLong
+    /// The parameter is there twice, in whatever spelling: two readers could choose differently.
+    case repeated
+    /// The value has a broken escape, a control character, or is not UTF-8.
+    case malformed
+}
