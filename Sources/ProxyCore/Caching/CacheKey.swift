@@ -1,0 +1,80 @@
+/// The key of one value in the cache.
+public struct CacheKey: Equatable, Hashable, Sendable {
+    /// The key as Redis gets it.
+    public let bytes: [UInt8]
+    private let url: Range<Int>
+
+    fileprivate init(bytes: [UInt8], url: Range<Int>) {
+        self.bytes = bytes
+        self.url = url
+    }
+}
+
+extension CacheKey: CustomStringConvertible {
+    private static let describedLength = 256
+
+    /// The key for a log: a query may hold a secret and is left out, what is not visible ASCII is escaped, and the length is
+    /// bounded.
+    public var description: String {
+        let question = bytes[url].firstIndex(of: UInt8(ascii: "?"))
+        let parts: [(ArraySlice<UInt8>, String)] = [
+            (bytes[..<(question ?? url.upperBound)], question == nil ? "" : "?<redacted>"),
+            (bytes[url.upperBound...], ""),
+        ]
+        var description = ""
+        for (part, end) in parts {
+            for byte in part.prefix(Self.describedLength) {
+                let isVisible = (0x21...0x7e).contains(byte) && byte != UInt8(ascii: "\\")
+                let hexadecimal = (byte < 0x10 ? "0" : "") + String(byte, radix: 16)
+                description += isVisible ? String(UnicodeScalar(byte)) : "\\x" + hexadecimal
+            }
+            description += (part.count > Self.describedLength ? "..." : "") + end
+        }
+        return description
+    }
+}
+
+/// How the key of a URL is made: a text in which `{url}` stands for the URL.
+public struct CacheKeyTemplate: Hashable, Sendable, CustomStringConvertible {
+    /// The longest template. With the longest URL that is accepted a key stays below 8 KiB.
+    public static let maximumLength = 128
+
+    private static let placeholder = Array("{url}".utf8)
+
+    private let prefix: [UInt8]
+    private let suffix: [UInt8]
+
+    /// Nil unless `{url}` stands in `template` exactly once, and `template` is short and of one line.
+    public init?(_ template: String) {
+        let bytes = Array(template.utf8)
+        let places = bytes.indices.filter { bytes[$0...].starts(with: Self.placeholder) }
+        guard let place = places.first, places.count == 1, bytes.count <= Self.maximumLength,
+            bytes.allSatisfy({ $0 > 0x20 && $0 != 0x7f })
+        else { return nil }
+        self.init(prefix: bytes[..<place], suffix: bytes[(place + Self.placeholder.count)...])
+    }
+
+    /// The keys that begin with `prefix` and end with the URL.
+    public init(prefix: String) { self.init(prefix: Array(prefix.utf8)[...], suffix: []) }
+
+    private init(prefix: ArraySlice<UInt8>, suffix: ArraySlice<UInt8>) {
+        self.prefix = Array(prefix)
+        self.suffix = Array(suffix)
+    }
+
+    /// The key of `url`, which is in it byte for byte: the TypeScript application has it so.
+    public func key(for url: String) -> CacheKey {
+        let text = Array(url.utf8)
+        return CacheKey(bytes: prefix + text + suffix, url: prefix.count..<(prefix.count + text.count))
+    }
+
+    /// The pattern for SCAN that matches the keys of this template and no others.
+    public var matchPattern: [UInt8] { Self.escaped(prefix) + [UInt8(ascii: "*")] + Self.escaped(suffix) }
+
+    public var description: String { String(decoding: prefix + Self.placeholder + suffix, as: UTF8.self) }
+
+    private static func escaped(_ literal: [UInt8]) -> [UInt8] {
+        let special = Array(#"*?[]\"#.utf8)
+        return literal.flatMap { special.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] }
+    }
+}

@@ -1,0 +1,83 @@
+extension ImageRecord {
+    /// A record and its base64 text. The text's length is right for the record's size; whether the text is base64, the
+    /// decoder says.
+    public struct Located: Equatable, Sendable {
+        public var record: ImageRecord
+        public var text: Text
+    }
+
+    /// The base64 text of a value.
+    public enum Text: Equatable, Sendable {
+        /// Where it stands in the value.
+        case range(Range<Int>)
+        /// The text itself: in the value it has JSON escapes.
+        case unescaped([UInt8])
+    }
+
+    /// How much of a value's end `parse(tail:length:)` needs to see.
+    public static let tailLength = 512
+
+    private static let names = ["data", "contentType", "size", "cachedAt", "expiresAt"]
+
+    /// Reads a value in memory, at no cost that grows with the image if it is laid out as we write it.
+    public static func locate(in value: Span<UInt8>) throws(RecordError) -> Located {
+        if opening.count <= value.count, zip(opening.indices, opening).allSatisfy({ value[$0] == $1 }),
+            let located = parse(tail: value.extracting(last: tailLength), length: value.count)
+        {
+            return located
+        }
+        return try parse(value)
+    }
+
+    /// Reads a value that begins with `opening`, of which only the end has been seen: `tail`, the last bytes of `length`.
+    ///
+    /// It takes it that the data, of which it sees the end at most, holds neither quote nor escape. The decoder meets both
+    /// as bytes outside the alphabet: a value whose text decodes is the very one that was read here. Nil when the layout is
+    /// another or anything is wrong; `parse(_:)` then knows more.
+    public static func parse(tail: Span<UInt8>, length: Int) -> Located? {
+        let offset = length - tail.count
+        guard offset >= 0 else { return nil }
+        let dataStart = max(0, opening.count - offset)
+        guard dataStart <= tail.count, (0..<dataStart).allSatisfy({ tail[$0] == opening[offset + $0] }),
+            let quote = (dataStart..<tail.count).first(where: { !isBase64(tail[$0]) }),
+            tail[quote] == UInt8(ascii: "\"")
+        else { return nil }
+        let scanner = JSONScanner(behindMemberEndingAt: quote + 1)
+        let range = opening.count..<(offset + quote)
+        guard let fields = try? RecordFields(names, in: tail, from: scanner), fields["data"] == nil,
+            let record = try? ImageRecord(fields, textLength: range.count, in: tail)
+        else { return nil }
+        return Located(record: record, text: .range(range))
+    }
+
+    /// Reads any JSON object that has the five fields, in any order, with whatever else.
+    public static func parse(_ value: Span<UInt8>) throws(RecordError) -> Located {
+        let fields = try RecordFields(names, in: value)
+        guard let data = fields["data"] else { throw .missingField }
+        guard case .string(let string) = data else { throw .wrongType }
+        if !string.hasEscapes {
+            let record = try ImageRecord(fields, textLength: string.range.count, in: value)
+            return Located(record: record, text: .range(string.range))
+        }
+        guard let text = string.bytes(in: value) else { throw .wrongType }
+        return Located(record: try ImageRecord(fields, textLength: text.count, in: value), text: .unescaped(text))
+    }
+
+    private static func isBase64(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    private init(_ fields: RecordFields, textLength: Int, in value: Span<UInt8>) throws(RecordError) {
+        contentType = try fields.contentType(in: value)
+        size = try fields.size("size", in: value, atLeast: 1)
+        cachedAt = try fields.time("cachedAt", in: value)
+        expiresAt = try fields.time("expiresAt", in: value)
+        extra = fields.extra
+        guard Self.textLength(ofSize: size) == textLength else { throw .sizeMismatch }
+    }
+}
