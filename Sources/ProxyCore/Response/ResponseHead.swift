@@ -1,0 +1,65 @@
+/// The head of a response to the web server, in CGI form (RFC 3875, 6.3).
+///
+/// Built from what is ours alone: an origin's header is never copied. A FastCGI header is a control channel: with
+/// `X-Accel-Redirect`, or with a line feed, an origin could make the web server serve what it never should.
+public struct ResponseHead: Sendable {
+    public var status: Int
+    public var contentType: String
+    /// Bytes of the body; nil when it is not known before the end.
+    public var contentLength: Int?
+    public var cacheStatus: CacheStatus
+    /// Further fields; names and values are ours.
+    public var fields: [(name: String, value: String)] = []
+
+    public init(status: Int, contentType: String, contentLength: Int?, cacheStatus: CacheStatus) {
+        self.status = status
+        self.contentType = contentType
+        self.contentLength = contentLength
+        self.cacheStatus = cacheStatus
+    }
+
+    /// What keeps a hostile image harmless in a browser, on every response.
+    private static let protection = """
+        X-Content-Type-Options: nosniff\r
+        Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox\r
+        Cross-Origin-Resource-Policy: cross-origin\r
+
+        """
+
+    /// The head as it goes to the web server, with the empty line that ends it.
+    public var bytes: [UInt8] {
+        var head: [UInt8] = []
+        head.reserveCapacity(512)
+        func add(_ name: String, _ value: String) {
+            head.append(contentsOf: name.utf8)
+            head.append(contentsOf: ": ".utf8)
+            head.append(contentsOf: value.utf8)
+            head.append(contentsOf: "\r\n".utf8)
+        }
+        add("Status", "\(status) \(Self.reasonPhrase(status))")
+        add("Content-Type", contentType)
+        if let contentLength { add("Content-Length", String(contentLength)) }
+        add("Cache-Status", cacheStatus.fieldValue)
+        for field in fields { add(field.name, field.value) }
+        head.append(contentsOf: Self.protection.utf8)
+        head.append(contentsOf: "\r\n".utf8)
+        return head
+    }
+
+    /// The reason phrases of RFC 9110, 15, for the statuses that we send.
+    public static func reasonPhrase(_ status: Int) -> String {
+        switch status {
+        case 200: "OK"
+        case 304: "Not Modified"
+        case 400: "Bad Request"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 410: "Gone"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        default: "Error"
+        }
+    }
+}
