@@ -13,12 +13,15 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "image-proxy",
     targets: [
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(name: "CBase64", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "Redis", dependencies: ["CHiredis"], swiftSettings: strict),
         .target(name: "Base64", dependencies: ["CBase64"], swiftSettings: strict),
 
         .target(name: "ProxyCore", swiftSettings: strict),
 
         .testTarget(name: "ProxyCoreTests", dependencies: ["ProxyCore"], swiftSettings: strict),
         .testTarget(name: "Base64Tests", dependencies: ["Base64"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["Redis"], swiftSettings: strict),
     ]
 )

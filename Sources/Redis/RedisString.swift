@@ -1,0 +1,220 @@
+/// A string value that stands open on a connection, to be read piece by piece.
+public struct RedisString: Sendable, Hashable {
+    /// The last bytes of the value, as many as were asked for or the value has.
+    public let tail: [UInt8]
+    /// How many bytes the whole value has.
+    public let length: Int
+}
+
+/// How far the open string has been read, and what its last bytes must turn out to be.
+struct OpenString {
+    let string: RedisString
+    var deadline: ContinuousClock.Instant?
+    /// What a read may take, where that is not the command timeout.
+    var patience: Duration?
+    private(set) var remaining: Int
+
+    init(_ string: RedisString, deadline: ContinuousClock.Instant?) {
+        self.string = string
+        self.deadline = deadline
+        remaining = string.length
+    }
+
+    mutating func drop(_ count: Int) { remaining -= count }
+
+    /// Counts the first `count` bytes and compares those of them that belong to the tail. The tail came by a command of
+    /// its own, and between the two another client may have written another value of the same length.
+    mutating func accept(_ bytes: borrowing MutableSpan<UInt8>, count: Int) throws(RedisError) {
+        let tail = string.tail
+        let tailStart = remaining - tail.count
+        remaining -= count
+        for index in min(count, max(0, tailStart))..<count where bytes[index] != tail[index - tailStart] {
+            throw .overwritten
+        }
+    }
+}
+
+// MARK: - Reading a large value
+
+extension RedisConnection {
+    /// Most that `closeString` reads away; a new connection is cheaper than more.
+    static let drainLimit = 256 << 10
+
+    /// Opens the value of `key` for reading and returns its end and its length after one round trip; nil when there is
+    /// no such key. The value itself is never held: `read(into:)` takes it off the socket.
+    ///
+    /// A value of more than `limit` bytes is `tooLarge`. Past `deadline` opening and reading give up; without one a peer
+    /// that sends a byte within every command timeout can go on for as long as the value has bytes.
+    public func openString(
+        _ key: [UInt8], tail: Int, limit: Int, deadline: ContinuousClock.Instant? = nil
+    ) throws(RedisError) -> RedisString? {
+        precondition(tail >= 0 && limit >= 0, "sizes are not negative")
+        let socket = try begin()
+        do {
+            return try open(key, tail, limit, deadline, on: socket)
+        } catch {
+            throw failed(error)
+        }
+    }
+
+    private func open(
+        _ key: [UInt8], _ tail: Int, _ limit: Int, _ overall: ContinuousClock.Instant?, on socket: RedisSocket
+    ) throws(RedisError) -> RedisString? {
+        let deadline = Deadline(after: timeouts.command, atMost: overall)
+        let key = RedisArgument(key)
+        // -0 is the first byte, not the last: no bytes of tail are not asked for.
+        let getTail: [[RedisArgument]] = tail == 0 ? [] : [["GETRANGE", key, RedisArgument(-tail), "-1"]]
+        try send(getTail + [["GET", key]], on: socket, until: deadline)
+
+        let (end, refusal) = tail == 0 ? ([], nil) : try receiveTail(atMost: tail, from: socket, until: deadline)
+        switch try receiveHead(from: socket, until: deadline) {
+        case .null:
+            try endReply()
+            if let refusal { throw refusal }
+            return nil
+        case .error(let message):
+            try endReply()
+            throw refusal ?? RedisError(refusal: message)
+        case .string(let length):
+            guard length <= limit else { throw .tooLarge }
+            let string = RedisString(tail: end, length: length)
+            state = .reading(OpenString(string, deadline: overall))
+            if let refusal {
+                closeString()
+                throw refusal
+            }
+            guard end.count == min(tail, length) else { throw .overwritten }
+            if length == 0 { try endString(from: socket, until: deadline) }
+            return string
+        case .status, .integer, .array:
+            throw .protocolViolation
+        }
+    }
+
+    /// Puts the next bytes of the open string into `buffer` and returns how many there are: at least one, or 0 after the
+    /// last. They come from the socket straight into it, but for what arrived together with the head.
+    /// `overwritten` says that the bytes read so far do not end in `tail`: nothing of them can be relied on.
+    public func read(into buffer: inout MutableSpan<UInt8>) throws(RedisError) -> Int {
+        precondition(!buffer.isEmpty, "room for at least one byte")
+        guard let socket else { throw .closed }
+        guard case .reading(var open) = state else { return 0 }
+        let deadline = Deadline(after: open.patience ?? timeouts.command, atMost: open.deadline)
+        do {
+            var count = reader.take(into: &buffer, atMost: open.remaining)
+            if count == 0 {
+                count = try receive(into: &buffer, atMost: open.remaining, from: socket, until: deadline)
+            }
+            try open.accept(buffer, count: count)
+            state = .reading(open)
+            if open.remaining == 0 { try endString(from: socket, until: deadline) }
+            return count
+        } catch {
+            throw failed(error)
+        }
+    }
+
+    /// Moves the deadline of the open string, which is for all reads of it together. Harmless when none is open.
+    public func setStringDeadline(_ deadline: ContinuousClock.Instant?) {
+        guard case .reading(var open) = state else { return }
+        open.deadline = deadline
+        state = .reading(open)
+    }
+
+    /// From here on each read of the open string may take `patience`, and all of them together as long as they like: for
+    /// a reader who has no way back. Harmless when none is open.
+    public func readPatiently(_ patience: Duration) {
+        guard case .reading(var open) = state else { return }
+        open.deadline = nil
+        open.patience = patience
+        state = .reading(open)
+    }
+
+    /// Ends the reading of a string early. What is left is read away when it is little, else the connection is closed
+    /// (see `isUsable`). Harmless when none is open; every other call does this first.
+    public func closeString() {
+        guard case .reading(var open) = state, let socket else { return }
+        guard open.remaining <= Self.drainLimit else { return discard() }
+        let deadline = Deadline(after: timeouts.command, atMost: open.deadline)
+        do {
+            open.drop(reader.skip(atMost: open.remaining))
+            while open.remaining > 0 {
+                try receive(from: socket, until: deadline)
+                open.drop(reader.skip(atMost: open.remaining))
+            }
+            try endString(from: socket, until: deadline)
+        } catch {
+            discard()
+        }
+    }
+}
+
+// MARK: - Parts of an answer
+
+extension RedisConnection {
+    func receiveHead(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) -> RESPReader.Head {
+        while true {
+            if let head = try reader.head() { return head }
+            try receive(from: socket, until: deadline)
+        }
+    }
+
+    /// The answer is over: nothing may have come after it.
+    func endReply() throws(RedisError) {
+        guard reader.buffered == 0 else { throw .protocolViolation }
+    }
+
+    /// The answer to GETRANGE, which has no null: an empty string where there is no key. An error is returned, not
+    /// thrown, since the answer to GET is still to be taken.
+    private func receiveTail(
+        atMost limit: Int, from socket: RedisSocket, until deadline: Deadline
+    ) throws(RedisError) -> ([UInt8], RedisError?) {
+        switch try receiveHead(from: socket, until: deadline) {
+        case .error(let message): return ([], RedisError(refusal: message))
+        case .string(let length):
+            guard length <= limit else { throw .protocolViolation }
+            return (try receiveContent(length, from: socket, until: deadline), nil)
+        case .status, .integer, .array, .null: throw .protocolViolation
+        }
+    }
+
+    private func receiveContent(
+        _ length: Int, from socket: RedisSocket, until deadline: Deadline
+    ) throws(RedisError) -> [UInt8] {
+        var content: [UInt8] = []
+        while content.count < length {
+            if reader.buffered == 0 { try receive(from: socket, until: deadline) }
+            reader.take(appendingTo: &content, atMost: length - content.count)
+        }
+        try receiveTerminator(from: socket, until: deadline)
+        return content
+    }
+
+    private func receiveTerminator(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
+        while try !reader.takeTerminator() { try receive(from: socket, until: deadline) }
+    }
+
+    private func endString(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
+        try receiveTerminator(from: socket, until: deadline)
+        try endReply()
+        state = .idle
+    }
+
+    /// Bytes of the value into the caller's memory; when that takes the last of them, what follows goes into the reader
+    /// by the same system call.
+    private func receive(
+        into buffer: inout MutableSpan<UInt8>, atMost limit: Int, from socket: RedisSocket, until deadline: Deadline
+    ) throws(RedisError) -> Int {
+        try unsafe buffer.withUnsafeMutableBytes { target throws(RedisError) in
+            let wanted = unsafe UnsafeMutableRawBufferPointer(rebasing: target.prefix(limit))
+            var direct = 0
+            try unsafe reader.fill { space throws(RedisError) in
+                let beyond = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: space.prefix(wanted.count == limit ? space.count : 0))
+                let count = try unsafe socket.receive(into: wanted, beyond, until: deadline)
+                direct = min(count, wanted.count)
+                return count - direct
+            }
+            return direct
+        }
+    }
+}
