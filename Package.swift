@@ -13,8 +13,10 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "image-proxy",
     targets: [
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(name: "CBase64", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: strict),
         .target(name: "Redis", dependencies: ["CHiredis"], swiftSettings: strict),
         .target(name: "Base64", dependencies: ["CBase64"], swiftSettings: strict),
 
@@ -23,5 +25,6 @@ let package = Package(
         .testTarget(name: "ProxyCoreTests", dependencies: ["ProxyCore"], swiftSettings: strict),
         .testTarget(name: "Base64Tests", dependencies: ["Base64"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis"], swiftSettings: strict),
+        .testTarget(name: "CurlTests", dependencies: ["Curl"], swiftSettings: strict),
     ]
 )
