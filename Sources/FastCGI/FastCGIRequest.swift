@@ -1,0 +1,145 @@
+internal import CFastCGI
+import Glibc
+
+/// One request that libfcgi has parsed, and the response to it.
+///
+/// Owns its `FCGX_Request`, at one address for its whole life because libfcgi's streams point back to it, and the
+/// connection until it is finished or aborted. Not Sendable: the worker that took it keeps it on its thread.
+@safe public final class FastCGIRequest {
+    private let request: UnsafeMutablePointer<FCGX_Request>
+    private let listener: FastCGIListener
+    private let connection: Connection
+    private let writer: RecordWriter
+    private var isEnded = false
+    /// Set when the end of the response is on the wire already, by our own hand: whether the connection is kept.
+    private var keepsAfterEnd: Bool?
+    /// The web server took nothing for the whole of a time limit.
+    private var isStuck = false
+
+    /// How much of a request body is read and thrown away so that the connection can be kept. Nobody sends a body with GET.
+    private static let longestDrain = 64 << 10
+
+    /// POLLRDHUP of <poll.h>, which the Glibc module leaves out: the peer has shut down its writing half.
+    private static let readHangUp = Int16(EPOLLRDHUP.rawValue)
+
+    /// Parses the request that waits on a readable connection.
+    ///
+    /// libfcgi is given the connection as if it had kept it, which is all that `FCGX_Accept_r` needs to skip its own
+    /// accept. Takes the ownership of the descriptor, also when it throws.
+    init(on connection: Connection, of listener: FastCGIListener) throws(FastCGIError) {
+        let request = UnsafeMutablePointer<FCGX_Request>.allocate(capacity: 1)
+        unsafe FCGX_InitRequest(request, -1, 0)
+        unsafe request.pointee.ipcFd = connection.descriptor
+        unsafe request.pointee.keepConnection = 1
+        guard unsafe FCGX_Accept_r(request) == 0 else {
+            // libfcgi has closed the connection by now.
+            unsafe request.deallocate()
+            listener.connectionClosed()
+            throw .protocolViolation
+        }
+        // It takes params that were cut off for all of them, and keeps the reason with the stream.
+        guard unsafe FCGX_GetError(request.pointee.in) == 0 else {
+            unsafe FCGX_Free(request, 1)
+            unsafe request.deallocate()
+            listener.connectionClosed()
+            throw .protocolViolation
+        }
+        unsafe self.request = unsafe request
+        self.listener = listener
+        self.connection = connection
+        writer = unsafe RecordWriter(
+            descriptor: connection.descriptor, requestIdentifier: UInt16(truncatingIfNeeded: request.pointee.requestId),
+            turnstile: listener.turnstile)
+    }
+
+    deinit {
+        if !isEnded { abort() }
+        unsafe request.deallocate()
+    }
+
+    /// The value of a CGI meta-variable (RFC 3875, 4.1), copied. The first wins where the server sent several.
+    public func param(_ name: String) -> String? {
+        guard let value = unsafe FCGX_GetParam(name, request.pointee.envp) else { return nil }
+        return unsafe String(cString: value)
+    }
+
+    /// Writes to the web server, blocking until it has taken everything.
+    ///
+    /// With `isLast` the end of the response goes out in the same system call: nginx is woken once instead of twice.
+    /// Nothing may be written after that.
+    public func send(_ head: RawSpan, _ body: RawSpan, isLast: Bool = false) throws(FastCGIError) {
+        // What is left of the request is read first: behind the end the next one may follow at once.
+        let keeps = isLast && mayKeep()
+        do {
+            try writer.write(head, body, isLast: isLast)
+        } catch {
+            isStuck = error == .timedOut
+            throw error
+        }
+        if isLast { keepsAfterEnd = keeps }
+    }
+
+    /// True when the web server has closed the connection, as it does when its client has left.
+    public var isPeerGone: Bool {
+        var watched = pollfd(fd: connection.descriptor, events: Self.readHangUp, revents: 0)
+        guard unsafe poll(&watched, 1, 0) > 0 else { return false }
+        let events = Int32(watched.revents)
+        // A Unix socket tells a peer that is gone (HUP) from one that only sends no more (RDHUP); TCP cannot.
+        return events & (POLLHUP | POLLERR) != 0 || (events & Int32(Self.readHangUp) != 0 && !connection.isUnix)
+    }
+
+    /// Becomes readable when the peer leaves: for whoever waits for something else at the same time.
+    public var peerDescriptor: Int32 { connection.descriptor }
+
+    /// Ends the response. What was written is whole and the web server may take it so.
+    public func finish() {
+        guard !isEnded else { return }
+        isEnded = true
+        let keeps = keepsAfterEnd ?? mayKeep()
+        if keepsAfterEnd == nil {
+            unsafe request.pointee.keepConnection = keeps ? 1 : 0
+            unsafe FCGX_Finish_r(request)
+        } else {
+            unsafe FCGX_Free(request, keeps ? 0 : 1)
+        }
+        if keeps, unsafe request.pointee.ipcFd >= 0 {
+            listener.watch(connection)
+        } else {
+            listener.connectionClosed()
+        }
+    }
+
+    /// Whether the connection can bring another request: the web server asked for it, and nothing of this one is left.
+    private func mayKeep() -> Bool {
+        unsafe request.pointee.keepConnection != 0 && !listener.isStopping && !listener.isFull && drainBody()
+    }
+
+    /// Ends a response that is not whole, so that no web server takes it for whole or caches it.
+    ///
+    /// A record of an invalid version makes nginx, lighttpd and Apache fail the response in every mode of theirs; a
+    /// normal end, or a bare close, does not (measured: nginx without keep-alive would serve and cache the stump).
+    public func abort() {
+        guard !isEnded, keepsAfterEnd == nil else { return finish() }
+        isEnded = true
+        let poison: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
+        // Worth waiting for room, but not for a web server that made none before.
+        let flags = isStuck ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL
+        _ = unsafe Glibc.send(connection.descriptor, poison, poison.count, Int32(flags))
+        _ = shutdown(connection.descriptor, Int32(SHUT_RDWR))
+        unsafe FCGX_Free(request, 1)
+        listener.connectionClosed()
+    }
+
+    /// Reads the rest of FCGI_STDIN: what is left of it would be taken for the beginning of the next request.
+    private func drainBody() -> Bool {
+        var left = Self.longestDrain
+        return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+            while left > 0 {
+                let count = unsafe FCGX_GetStr(buffer.baseAddress, Int32(buffer.count), request.pointee.in)
+                if count < buffer.count { return unsafe FCGX_GetError(request.pointee.in) == 0 }
+                left -= Int(count)
+            }
+            return false
+        }
+    }
+}
