@@ -1,0 +1,140 @@
+internal import Base64
+internal import Redis
+import ProxyCore
+
+/// Reads one image record from Redis: in one piece where it fits a buffer, else as a stream that is never held.
+///
+/// What goes out is judged as strictly as what an origin sends: the layout, the length, every character of the base64,
+/// the label and the first bytes. Whoever can write to Redis cannot make us serve anything but an image.
+struct RecordReading {
+    let key: CacheKey
+    let pool: RedisPool
+    /// Large records that this process has read whole and found sound.
+    let verified: RecentSet
+    /// The longest value that is a record.
+    let limit: Int
+    /// How long finding may take, and checking beyond what the size explains; a server that drips must not hold a
+    /// request.
+    let patience: Duration
+
+    enum Failure: Error {
+        case redis(RedisError)
+        case damaged(String)
+    }
+
+    /// A value up to this length is read whole, checked whole, and decoded where it lies.
+    static let wholeLength = 128 << 10
+
+    /// The image, or nil when there is none.
+    func open() throws(Failure) -> CachedImage? {
+        let lease = try redis { () throws(RedisError) in try pool.lease() }
+        guard let value = try openString(on: lease) else { return nil }
+        if value.length <= Self.wholeLength { return try whole(value, lease) }
+        guard let located = ImageRecord.parse(tail: value.tail.span, length: value.length),
+            case .range(let range) = located.text
+        else { return try whole(value, lease) }
+        return try stream(value, located.record, range, lease)
+    }
+
+    private func openString(on lease: RedisLease) throws(Failure) -> RedisString? {
+        try redis { () throws(RedisError) in
+            try lease.connection.openString(
+                key.bytes, tail: ImageRecord.tailLength, limit: limit, deadline: .now + patience)
+        }
+    }
+
+    /// Any layout, in memory.
+    private func whole(_ value: RedisString, _ lease: RedisLease) throws(Failure) -> CachedImage {
+        var bytes = [UInt8](repeating: 0, count: value.length)
+        try redis { () throws(RedisError) in try lease.connection.read(all: &bytes) }
+        let located: ImageRecord.Located
+        do { located = try ImageRecord.locate(in: bytes.span) } catch { throw .damaged(error.rawValue) }
+        var range = 0..<0
+        switch located.text {
+        case .range(let place): range = place
+        case .unescaped(let text):
+            bytes = text
+            range = bytes.indices
+        }
+        let count: Int
+        do {
+            var span = bytes.mutableSpan
+            count = try Base64.decode(inPlace: &span, range)
+        } catch { throw .damaged("base64") }
+        guard count == located.record.size else { throw .damaged(RecordError.sizeMismatch.rawValue) }
+        let image = range.lowerBound..<range.lowerBound + count
+        let type = try Self.type(of: located.record, beginning: RawSpan(_elements: bytes.span).extracting(image))
+        return CachedImage(
+            type: type, size: count, expiresAt: located.record.expiresAt, fingerprint: fingerprint(value),
+            body: WholeBody(bytes, image))
+    }
+
+    /// Our layout, too long to be held: read through once for its soundness, then streamed.
+    private func stream(
+        _ value: RedisString, _ record: ImageRecord, _ range: Range<Int>, _ lease: RedisLease
+    ) throws(Failure) -> CachedImage {
+        let fingerprint = fingerprint(value)
+        var stream = RecordStream(lease, textRange: range, size: record.size)
+        if !verified.contains(fingerprint.value) {
+            try stream.verify(patience: patience)
+            verified.insert(fingerprint.value)
+            let again = try openString(on: lease)
+            // Replaced meanwhile: what is there now is another record, for the next request to read.
+            guard let again, again.length == value.length, again.tail == value.tail else { throw .damaged("replaced") }
+            stream = RecordStream(lease, textRange: range, size: record.size)
+        }
+        let type = try stream.readFirstPiece { (first) throws(Failure) in try Self.type(of: record, beginning: first) }
+        return CachedImage(
+            type: type, size: record.size, expiresAt: record.expiresAt, fingerprint: fingerprint,
+            body: StreamedBody(stream))
+    }
+
+    private func fingerprint(_ value: RedisString) -> RecordFingerprint {
+        RecordFingerprint(key: key, tail: value.tail, length: value.length)
+    }
+
+    /// The type that the bytes show, if the label is that of an image at all.
+    private static func type(of record: ImageRecord, beginning: RawSpan) throws(Failure) -> MediaType {
+        guard MediaType(label: record.contentType) != nil,
+            case .image(let type) = MediaTypeSniffer.sniff(beginning, isComplete: true)
+        else { throw .damaged("not-an-image") }
+        return type
+    }
+
+    private func redis<Result>(_ body: () throws(RedisError) -> Result) throws(Failure) -> Result {
+        do { return try body() } catch { throw .redis(error) }
+    }
+}
+
+/// An image that lies decoded in memory.
+final class WholeBody: CachedBody {
+    private let bytes: [UInt8]
+    private let range: Range<Int>
+
+    init(_ bytes: [UInt8], _ range: Range<Int>) {
+        self.bytes = bytes
+        self.range = range
+    }
+
+    /// The image for memory: a copy, since the buffer is a third longer, as the base64 was, and memory counts images.
+    func entry(for image: CachedImage) -> MemoryEntry { MemoryEntry(image, Array(bytes[range]), readAt: .now) }
+
+    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool {
+        let bytes = bytes
+        let span = RawSpan(_elements: bytes.span)
+        try body(span.extracting(range))
+        return true
+    }
+}
+
+extension RedisConnection {
+    /// Reads the open string to its end; `bytes` has its length.
+    fileprivate func read(all bytes: inout [UInt8]) throws(RedisError) {
+        var filled = 0
+        while filled < bytes.count {
+            var span = bytes.mutableSpan
+            var rest = span._mutatingExtracting(droppingFirst: filled)
+            filled += try read(into: &rest)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import ProxyCore
+
+/// Memory in front of Redis.
+///
+/// Redis has the last word: a copy in memory is compared with its record before it is served, unless that was done within
+/// the last half second. So what was replaced or purged, by whichever process, is gone from here within a second; and
+/// while Redis is away, what is in memory goes on being served until it expires.
+///
+/// An image comes into memory with its second hit in Redis. What is asked for twice, a miss and a hit, leaves memory alone.
+final class TieredCache: CacheTier {
+    private let memory: MemoryTier
+    private let redis: RedisTier
+    private let clock: WallClock
+    /// Records that were hit once.
+    private let candidates = RecentSet(capacity: 8192)
+    /// What is being gathered for memory, over all requests, is bounded as memory is.
+    private let gathering: StoreBudget
+
+    private static let checkInterval = Duration.milliseconds(500)
+
+    init(memory: MemoryTier, redis: RedisTier, gatheringLimit: Int, clock: @escaping WallClock = systemClock) {
+        self.memory = memory
+        self.redis = redis
+        self.clock = clock
+        gathering = StoreBudget(limit: gatheringLimit)
+    }
+
+    var isAvailable: Bool { redis.isAvailable }
+
+    func lookup(_ urlText: String) -> CacheLookup {
+        let key = redis.key(for: urlText)
+        if let entry = memory.entry(for: key) {
+            if isCurrent(entry, key) { return .hit(CachedImage(entry)) }
+            memory.remove(key)
+        }
+        let lookup = redis.lookup(urlText)
+        guard case .hit(let image) = lookup, memory.admits(image.size),
+            !candidates.insert(image.fingerprint.value)
+        else { return lookup }
+        return .hit(promote(image, key))
+    }
+
+    func store(_ image: TeeBuffer, of urlText: String, type: MediaType, fetchedAt: Int64) throws(CacheFailure) {
+        try redis.store(image, of: urlText, type: type, fetchedAt: fetchedAt)
+    }
+
+    func storeMetadata(_ metadata: ImageMetadata, of urlText: String) throws(CacheFailure) {
+        try redis.storeMetadata(metadata, of: urlText)
+    }
+
+    func statistics() throws(CacheFailure) -> CacheStatistics { try redis.statistics() }
+
+    private func isCurrent(_ entry: MemoryEntry, _ key: CacheKey) -> Bool {
+        guard entry.expiresAt > clock() else { return false }
+        guard entry.isDueForCheck(every: Self.checkInterval) else { return true }
+        switch redis.fingerprint(of: key) {
+        case .some(let current): return current == entry.fingerprint
+        // Redis cannot be asked: better what we have than nothing.
+        case nil: return true
+        }
+    }
+
+    private func promote(_ image: CachedImage, _ key: CacheKey) -> CachedImage {
+        if let whole = image.body as? WholeBody {
+            let entry = whole.entry(for: image)
+            memory.insert(entry, for: key)
+            return CachedImage(entry)
+        }
+        guard gathering.reserve(image.size) else { return image }
+        return CachedImage(image, gatheredBy: GatheredBody(image, into: memory, for: key, budget: gathering))
+    }
+}
+
+/// A streamed image that is gathered for memory while it goes out.
+private final class GatheredBody: CachedBody {
+    private let image: CachedImage
+    private let memory: MemoryTier
+    private let key: CacheKey
+    private let budget: StoreBudget
+    private let readAt = ContinuousClock.now
+
+    init(_ image: CachedImage, into memory: MemoryTier, for key: CacheKey, budget: StoreBudget) {
+        self.image = image
+        self.memory = memory
+        self.key = key
+        self.budget = budget
+    }
+
+    deinit { budget.release(image.size) }
+
+    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(image.size)
+        let isWhole = try image.body.forEachPiece { piece throws(ProxyError) in
+            try body(piece)
+            bytes.append(piece)
+        }
+        if isWhole, bytes.count == image.size {
+            memory.insert(MemoryEntry(image, bytes, readAt: readAt), for: key)
+        }
+        return isWhole
+    }
+}

@@ -1,0 +1,76 @@
+import Glibc
+internal import Dispatch
+import Synchronization
+
+/// Threads of our own that run the same loop: the work blocks in C, which Swift's and Dispatch's pools are not for.
+///
+/// Signals are blocked in them: libfcgi does not retry what a signal interrupts, so one would cut a request short.
+@safe final class Crew: Sendable {
+    private let running: Mutex<Int>
+    private let ended = DispatchSemaphore(value: 0)
+    private let loop: @Sendable () -> Void
+
+    /// libcurl with OpenSSL, the deepest thing that runs here, uses a small part of it; untouched pages cost nothing.
+    private static let stackSize = 512 << 10
+
+    /// Starts the threads. When the system gives fewer, those are the crew.
+    init(count: Int, _ loop: @escaping @Sendable () -> Void) {
+        running = Mutex(0)
+        self.loop = loop
+        for _ in 0..<count where start() { running.withLock { $0 += 1 } }
+    }
+
+    /// Whether the system gave no thread at all.
+    var isEmpty: Bool { running.withLock { $0 == 0 } }
+
+    /// Waits until all threads have ended; false when time runs out. Called once.
+    func wait(until deadline: ContinuousClock.Instant) -> Bool {
+        let count = running.withLock { $0 }
+        for _ in 0..<count {
+            let left = max(.zero, deadline - .now)
+            guard ended.wait(timeout: .now() + .milliseconds(left.wholeMilliseconds)) == .success else { return false }
+        }
+        return true
+    }
+
+    private func start() -> Bool {
+        withSignalsBlocked {
+            unsafe withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { attributes in
+                guard let attributes = attributes.baseAddress else { return false }
+                unsafe pthread_attr_init(attributes)
+                defer { unsafe pthread_attr_destroy(attributes) }
+                unsafe pthread_attr_setstacksize(attributes, Self.stackSize)
+                unsafe pthread_attr_setdetachstate(attributes, Int32(PTHREAD_CREATE_DETACHED))
+                var thread = pthread_t()
+                let context = unsafe Unmanaged.passRetained(self)
+                let result = unsafe pthread_create(
+                    &thread, attributes, runCrewMember, context.toOpaque())
+                if result != 0 { unsafe context.release() }
+                return result == 0
+            }
+        }
+    }
+
+    /// A thread inherits the mask of its maker, so that there is no moment in which it would take a signal.
+    private func withSignalsBlocked(_ body: () -> Bool) -> Bool {
+        unsafe withUnsafeTemporaryAllocation(of: sigset_t.self, capacity: 2) { masks in
+            guard let all = masks.baseAddress else { return false }
+            let previous = unsafe all + 1
+            unsafe sigfillset(all)
+            unsafe pthread_sigmask(SIG_BLOCK, all, previous)
+            defer { unsafe pthread_sigmask(SIG_SETMASK, previous, nil) }
+            return body()
+        }
+    }
+
+    fileprivate func run() {
+        loop()
+        ended.signal()
+    }
+}
+
+private func runCrewMember(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let context = unsafe context else { return nil }
+    unsafe Unmanaged<Crew>.fromOpaque(context).takeRetainedValue().run()
+    return nil
+}

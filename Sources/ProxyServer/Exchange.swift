@@ -1,0 +1,31 @@
+import ProxyCore
+import Synchronization
+
+/// A request and the response to it, from the first parameter to the line in the log. One thread at a time.
+final class Exchange {
+    let request: any GatewayRequest
+    let writer: ResponseWriter
+    var record: AccessRecord
+
+    init(_ request: any GatewayRequest) {
+        self.request = request
+        let method = request.param("REQUEST_METHOD") ?? "GET"
+        writer = ResponseWriter(for: request, isHead: method == "HEAD")
+        record = AccessRecord(requestID: RequestIdentifier.next(), method: method)
+    }
+}
+
+/// A name for a request in the log: 64 bits in hexadecimal, that no two requests of a process share and that look random.
+enum RequestIdentifier {
+    /// Random from the start, so that processes do not repeat each other.
+    private static let last = Atomic<UInt64>(.random(in: .min ... .max))
+
+    static func next() -> String {
+        // A walk through all numbers, and a mixing that gives each its own (Steele et al., SplitMix, OOPSLA 2014).
+        var bits = last.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+        let text = String(bits ^ bits >> 31, radix: 16)
+        return String(repeating: "0", count: 16 - text.utf8.count) + text
+    }
+}

@@ -1,0 +1,146 @@
+internal import Curl
+import ProxyCore
+
+/// Stands between libcurl and the client: judges the head, counts and sniffs the bytes, and lets them pass.
+///
+/// Nothing reaches the sink until the first bytes are those of an image that is served. Of a body whose length the
+/// origin did not announce, up to `holdBack` bytes wait for its end, so that a small one gets its length and a clean
+/// error; then what waits goes out and the rest streams. It keeps no more than that.
+final class ImageStream: CurlTransferDelegate {
+    private let sink: any ImageSink
+    private let addresses: AddressPolicy
+    private let limit: Int
+    private let holdBack: Int
+    private let servesSVG: Bool
+    private let abandoned: () -> Bool
+
+    private var phase = Phase.sniffing
+    private var length: Int?
+    private var count = 0
+    /// The bytes that wait: too few to tell the type, or held back.
+    private var waiting: [UInt8] = []
+
+    /// Why the stream was stopped by us.
+    private(set) var failure: ProxyError?
+    /// The reference of a redirect.
+    private(set) var redirect: String?
+    /// The sink wanted the head alone, and has it.
+    private(set) var isSatisfied = false
+
+    private enum Phase {
+        case sniffing
+        case holding(MediaType)
+        case streaming
+    }
+
+    init(
+        into sink: any ImageSink, addresses: AddressPolicy, limit: Int, holdBack: Int, servesSVG: Bool,
+        isAbandoned: @escaping () -> Bool
+    ) {
+        self.sink = sink
+        self.addresses = addresses
+        self.limit = limit
+        self.holdBack = holdBack
+        self.servesSVG = servesSVG
+        abandoned = isAbandoned
+    }
+
+    func admits(_ peer: CurlPeer) -> Bool {
+        guard let address = IPAddress(bytes: peer.address) else { return false }
+        return addresses.admits(address, port: peer.port)
+    }
+
+    func received(head: CurlResponseHead) -> Bool {
+        attempt { () throws(ProxyError) in
+            do throws(UpstreamFailure) { try judge(head) } catch { throw .upstream(error) }
+            return redirect == nil
+        }
+    }
+
+    func received(body bytes: RawSpan) -> Bool {
+        attempt { () throws(ProxyError) in
+            count += bytes.byteCount
+            guard count <= limit else { throw .upstream(.tooLarge) }
+            guard count <= length ?? .max else { throw .upstream(.broken) }
+            try take(bytes)
+            return !isSatisfied
+        }
+    }
+
+    /// What cannot be passed on now shows again with the next bytes, or with the peer that has gone.
+    func paused() {
+        _ = attempt { () throws(ProxyError) in
+            if case .streaming = phase { try sink.flush() }
+            return true
+        }
+    }
+
+    func isAbandoned() -> Bool { abandoned() }
+
+    /// The body has ended as HTTP says it should.
+    func end() throws(ProxyError) {
+        guard count == length ?? count else { throw .upstream(.broken) }
+        if case .sniffing = phase { try sniff(waiting, isComplete: true) }
+        if case .holding(let type) = phase { try begin(type, length: count) }
+        try release()
+    }
+}
+
+extension ImageStream {
+    private func judge(_ head: CurlResponseHead) throws(UpstreamFailure) {
+        switch try OriginResponse(status: head.status, values: head.values) {
+        case .redirect(let reference): redirect = reference
+        case .representation(let length):
+            guard length ?? 0 <= limit else { throw .tooLarge }
+            self.length = length
+        }
+    }
+
+    private func attempt(_ body: () throws(ProxyError) -> Bool) -> Bool {
+        guard failure == nil else { return false }
+        do {
+            return try body()
+        } catch {
+            failure = error
+            return false
+        }
+    }
+
+    private func take(_ bytes: RawSpan) throws(ProxyError) {
+        if case .streaming = phase { return try sink.write(bytes) }
+        if waiting.isEmpty, length != nil {
+            // The usual case: the type shows in the first piece, which then passes without being copied.
+            try sniff(bytes, isComplete: count == length)
+            if case .streaming = phase { return isSatisfied ? () : try sink.write(bytes) }
+        }
+        waiting.append(bytes)
+        if case .sniffing = phase { try sniff(waiting, isComplete: count == length) }
+        if case .holding(let type) = phase, waiting.count > holdBack { try begin(type, length: nil) }
+        if case .streaming = phase { try release() }
+    }
+
+    private func sniff(_ bytes: [UInt8], isComplete: Bool) throws(ProxyError) {
+        try sniff(RawSpan(_elements: bytes.span), isComplete: isComplete)
+    }
+
+    private func sniff(_ bytes: RawSpan, isComplete: Bool) throws(ProxyError) {
+        switch MediaTypeSniffer.sniff(bytes, isComplete: isComplete) {
+        case .undecided where !isComplete: return
+        case .image(let type) where type != .svg || servesSVG:
+            if length == nil { phase = .holding(type) } else { try begin(type, length: length) }
+        case .undecided, .image, .notAnImage: throw .upstream(.notAnImage)
+        }
+    }
+
+    private func begin(_ type: MediaType, length: Int?) throws(ProxyError) {
+        phase = .streaming
+        isSatisfied = try !sink.begin(type, length: length)
+    }
+
+    private func release() throws(ProxyError) {
+        guard !isSatisfied, !waiting.isEmpty else { return }
+        let bytes = waiting
+        waiting = []
+        try sink.write(RawSpan(_elements: bytes.span))
+    }
+}

@@ -1,0 +1,78 @@
+import Logging
+import ProxyCore
+import Synchronization
+
+/// What one request comes to in the log and the counters.
+struct AccessRecord {
+    let requestID: String
+    let method: String
+    let start = ContinuousClock.now
+    var host: String?
+    var status = 0
+    var bytes = 0
+    var cacheStatus = CacheStatus.none
+    var reason: String?
+    var cacheTime: Duration?
+    var fetchTime: Duration?
+    var fetch: FetchTimings?
+}
+
+/// One line a request, whatever its end.
+struct AccessLog: Sendable {
+    let logger: Logger
+    let metrics: Metrics
+
+    func record(_ record: AccessRecord) {
+        count(record)
+        guard logger.logLevel <= .info else { return }
+        var metadata: Logger.Metadata = [
+            LogKeys.requestID: "\(record.requestID)",
+            LogKeys.method: "\(record.method)",
+            LogKeys.status: "\(record.status)",
+            LogKeys.bytes: "\(record.bytes)",
+            LogKeys.cacheStatus: "\(record.cacheStatus.logValue)",
+            LogKeys.total: "\((ContinuousClock.now - record.start).millisecondsText)",
+        ]
+        if let host = record.host { metadata[LogKeys.sourceHost] = "\(host)" }
+        if let reason = record.reason { metadata[LogKeys.reason] = "\(reason)" }
+        func add(_ key: String, _ time: Duration?) {
+            if let time { metadata[key] = "\(time.millisecondsText)" }
+        }
+        add(LogKeys.cache, record.cacheTime)
+        add(LogKeys.fetch, record.fetchTime)
+        add(LogKeys.dns, record.fetch?.nameLookup)
+        add(LogKeys.connect, record.fetch?.connect)
+        add(LogKeys.tls, record.fetch?.tls)
+        add(LogKeys.firstByte, record.fetch?.firstByte)
+        logger.info("request finished", metadata: metadata)
+    }
+
+    private func count(_ record: AccessRecord) {
+        metrics.requests.add()
+        metrics.bytesServed.add(record.bytes)
+        switch record.cacheStatus {
+        case .hit: metrics.hits.add()
+        case .forwarded: metrics.misses.add()
+        case .none: break
+        }
+        if record.status == 499 { metrics.clientsGone.add() } else if record.status >= 400 { metrics.errors.add() }
+    }
+}
+
+/// Lets one event a second pass, and says how many it kept back: for warnings that a flood of requests would repeat.
+final class LogThrottle: Sendable {
+    private let state = Mutex<(last: ContinuousClock.Instant?, suppressed: Int)>((nil, 0))
+
+    /// The number of events kept back since the last that passed, or nil when this one is to be kept back too.
+    func pass() -> Int? {
+        state.withLock { state in
+            let now = ContinuousClock.now
+            if let last = state.last, now - last < .seconds(1) {
+                state.suppressed += 1
+                return nil
+            }
+            defer { state = (now, 0) }
+            return state.suppressed
+        }
+    }
+}

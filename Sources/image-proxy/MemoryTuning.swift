@@ -1,0 +1,12 @@
+import CMalloc
+
+/// Settings of glibc's allocator that keep the process as small as its work.
+enum MemoryTuning {
+    /// Before any thread starts.
+    static func apply() {
+        // Images pass in large blocks. Left to itself the allocator raises this threshold with the first one that is
+        // freed and then keeps them in its arenas for good; fixed, each goes back to the system at once.
+        mallopt(M_MMAP_THRESHOLD, 128 << 10)
+        mallopt(M_TRIM_THRESHOLD, 256 << 10)
+    }
+}

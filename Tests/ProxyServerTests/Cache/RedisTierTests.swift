@@ -1,0 +1,239 @@
+import FastCGI
+import Foundation
+import ProxyCore
+import Redis
+import Testing
+
+@testable import ProxyServer
+
+@Suite struct RedisTierTests {
+    private let server: RedisServer
+    private let metrics = Metrics()
+    private static let now: Int64 = 1_700_000_000_000
+    private static let url = "https://a.example/b.png?c=d"
+    private static let key: RedisArgument = "image-proxy:https://a.example/b.png?c=d"
+
+    init() throws { server = try RedisServer() }
+
+    private func tier(at time: Int64 = now, timeout: Duration = .seconds(10)) -> RedisTier {
+        var settings = Configuration.Cache()
+        settings.timeout = timeout
+        return RedisTier(
+            server.location, settings, turnstile: Turnstile(limit: 4), metrics: metrics, logger: Samples.silent,
+            clock: { time })
+    }
+
+    private func store(_ bytes: [UInt8], of url: String = url, at time: Int64 = now) throws {
+        try tier().store(Samples.tee(bytes), of: url, type: .png, fetchedAt: time)
+    }
+
+    /// What a hit hands out; nil when it is none, or breaks off.
+    private func body(_ lookup: CacheLookup) throws -> [UInt8]? {
+        guard case .hit(let image) = lookup else { return nil }
+        var bytes: [UInt8] = []
+        let isWhole = try image.body.forEachPiece { bytes += Array(copying: $0) }
+        return isWhole && bytes.count == image.size ? bytes : nil
+    }
+
+    private func record(
+        _ data: String, type: String = "image/png", size: Int, expiresAt: Int64 = now + 60_000
+    ) -> RedisArgument {
+        RedisArgument(
+            #"{"data":"\#(data)","contentType":"\#(type)","size":\#(size),"cachedAt":1,"expiresAt":\#(expiresAt)}"#)
+    }
+
+    private func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
+
+    // Around the largest record that is read whole (128 KiB), and far beyond it.
+    @Test("what is stored is found again", arguments: [33, 3_000, 3_001, 98_000, 98_200, 98_400, 100_000, 1_000_000])
+    func hit(_ size: Int) throws {
+        let image = Samples.png(size)
+        try store(image)
+        let tier = tier()
+        for _ in 0..<2 {  // The second time a large record is known to be sound.
+            let lookup = tier.lookup(Self.url)
+            guard case .hit(let found) = lookup else {
+                Issue.record("\(lookup)")
+                return
+            }
+            #expect(found.type == .png)
+            #expect(found.size == size)
+            #expect(found.expiresAt == Self.now + 86_400_000)
+            #expect(try body(lookup) == image)
+        }
+    }
+
+    @Test func theValueIsTheSharedRecordAndExpires() throws {
+        let image = Samples.png(3_001)
+        try store(image)
+        let expected =
+            #"{"data":"\#(base64(image))","contentType":"image/png","size":3001,"#
+            + #""cachedAt":1700000000000,"expiresAt":1700086400000}"#
+        #expect(try server.command("GET", Self.key) == .string(Array(expected.utf8)))
+        guard case .integer(let lifetime) = try server.command("PTTL", Self.key) else { return #expect(Bool(false)) }
+        #expect((1...86_400_000).contains(lifetime))
+    }
+
+    @Test func metadataIsWrittenBesideItAndExpires() throws {
+        let metadata = ImageMetadata(width: 37, height: 23, contentType: "image/png", size: 100, cachedAt: Self.now)
+        try tier().storeMetadata(metadata, of: Self.url)
+        let key: RedisArgument = "image-metadata:https://a.example/b.png?c=d"
+        #expect(try server.command("GET", key) == .string(metadata.encoded()))
+        guard case .integer(let lifetime) = try server.command("PTTL", key) else { return #expect(Bool(false)) }
+        #expect((86_400_001...604_800_000).contains(lifetime))
+    }
+
+    @Test func whatIsNotThereIsAbsent() throws {
+        guard case .absent = tier().lookup(Self.url) else { return #expect(Bool(false)) }
+        #expect(metrics.cacheFailures.count == 0)
+    }
+
+    @Test("a record that has expired is absent, even where Redis still has it", arguments: [-1, 0, 1])
+    func expired(_ millisecondsLeft: Int64) throws {
+        try server.command(
+            "SET", Self.key, record(base64(Samples.png(99)), size: 99, expiresAt: Self.now + millisecondsLeft))
+        switch tier().lookup(Self.url) {
+        case .hit: #expect(millisecondsLeft > 0)
+        case .absent: #expect(millisecondsLeft <= 0)
+        case .damaged, .unavailable: Issue.record("neither")
+        }
+    }
+
+    @Test func aRecordOfAnotherLayoutIsAHit() throws {
+        let image = Samples.png(99)
+        let escaped = base64(image).replacingOccurrences(of: "/", with: #"\/"#)
+        try server.command(
+            "SET", Self.key,
+            RedisArgument(
+                #" {"expiresAt": \#(Self.now + 1), "new":[1], "cachedAt":1, "size":99, "contentType":"image\/jpeg", "#
+                    + #""data":"\#(escaped)"} "#))
+        let lookup = tier().lookup(Self.url)
+        #expect(try body(lookup) == image)
+        guard case .hit(let found) = lookup else { return }
+        #expect(found.type == .png, "the bytes tell, not the label")
+    }
+
+    @Test("a record that is damaged", arguments: 0..<13) func damaged(_ number: Int) throws {
+        let image = Samples.png(99)
+        let text = base64(image)
+        let html = base64(Samples.html)
+        let cases: [RedisArgument] = [
+            "", "null", "{}", "[1]", record("", size: 0), record(text, size: 98), record(text, size: 102),
+            record("!" + text.dropFirst(), size: 99), record(text, type: "text/html", size: 99),
+            record(html, size: Samples.html.count), record(text, type: #"image/png\r\nX: y"#, size: 99),
+            RedisArgument(Array(record(text, size: 99).bytes.dropLast())), record(text + "AAAA", size: 99),
+        ]
+        try server.command("SET", Self.key, cases[number])
+        let lookup = tier().lookup(Self.url)
+        guard case .damaged = lookup else {
+            Issue.record("\(lookup)")
+            return
+        }
+        #expect(metrics.cacheFailures.count == 0, "Redis is not to blame")
+    }
+
+    @Test func aValueOfAnotherTypeIsDamageAndNoFailureOfTheServer() throws {
+        try server.command("RPUSH", Self.key, "a")
+        let tier = tier()
+        guard case .damaged = tier.lookup(Self.url) else { return #expect(Bool(false)) }
+        #expect(tier.isAvailable)
+        try tier.store(Samples.tee(Samples.png(99)), of: Self.url, type: .png, fetchedAt: Self.now)
+        #expect(try body(tier.lookup(Self.url)) == Samples.png(99), "the miss that follows replaces it")
+    }
+
+    @Test("a large record with damage anywhere hands nothing out", arguments: [0.0, 0.001, 0.5, 0.999])
+    func largeDamage(_ place: Double) throws {
+        let image = Samples.png(1_000_000)
+        try store(image)
+        let offset = ImageRecord.opening.count + Int(Double(1_333_000) * place)
+        try server.command("SETRANGE", Self.key, RedisArgument(offset), "!")
+        let tier = tier()
+        for _ in 0..<2 {
+            let lookup = tier.lookup(Self.url)
+            guard case .damaged = lookup else {
+                Issue.record("\(lookup)")
+                return
+            }
+        }
+    }
+
+    @Test func aLargeRecordWithAnotherBeginningIsDamaged() throws {
+        try store(Samples.png(1_000_000))
+        try server.command("SETRANGE", Self.key, "2", "DATA")
+        guard case .damaged = tier().lookup(Self.url) else { return #expect(Bool(false)) }
+    }
+
+    @Test func aLargeRecordThatIsNoImageIsDamaged() throws {
+        let text = [UInt8](repeating: 0x41, count: 300_000)
+        try server.command("SET", Self.key, record(base64(text), size: 300_000))
+        guard case .damaged(reason: "not-an-image") = tier().lookup(Self.url) else { return #expect(Bool(false)) }
+    }
+
+    /// What was sound once is streamed unchecked; whatever has changed since breaks the response off.
+    @Test func aKnownRecordThatIsDamagedLaterBreaksOff() throws {
+        try store(Samples.png(1_000_000))
+        let tier = tier()
+        #expect(try body(tier.lookup(Self.url)) != nil)
+        try server.command("SETRANGE", Self.key, "700000", "!")
+        #expect(try body(tier.lookup(Self.url)) == nil)
+    }
+
+    @Test func aLookupThatIsNotReadLeavesAUsableConnection() throws {
+        try store(Samples.png(1_000_000))
+        try store(Samples.png(99), of: "https://a.example/small")
+        let tier = tier()
+        _ = tier.lookup(Self.url)
+        #expect(try body(tier.lookup("https://a.example/small")) == Samples.png(99))
+        #expect(try body(tier.lookup(Self.url)) == Samples.png(1_000_000))
+        #expect(metrics.cacheFailures.count == 0)
+    }
+
+    @Test func statisticsAreOfWhatIsThere() throws {
+        let tier = tier()
+        #expect(try tier.statistics() == CacheStatistics())
+        for number in 1...1_500 {
+            try tier.store(
+                Samples.tee(Samples.png(100)), of: "https://a.example/\(number)", type: .png,
+                fetchedAt: Self.now + Int64(number))
+        }
+        try tier.storeMetadata(
+            ImageMetadata(width: 1, height: 1, contentType: "image/png", size: 1, cachedAt: 1),
+            of: "https://a.example/1")
+        try server.command("SET", "another", "value")
+        try server.command("SET", "image-proxy:no-record", "value")
+        try server.command("RPUSH", "image-proxy:no-string", "value")
+        try server.command("DEL", "image-proxy:https://a.example/1")
+        var expected = CacheStatistics()
+        expected.totalImages = 1_499
+        expected.totalSize = 149_900
+        expected.oldestCache = Self.now + 2
+        expected.newestCache = Self.now + 1_500
+        #expect(try tier.statistics() == expected)
+    }
+
+    @Test func aServerThatIsGoneIsAskedOnceAndNotAgain() throws {
+        try store(Samples.png(99))
+        let tier = tier()
+        server.end()
+        for _ in 0..<3 {
+            guard case .unavailable = tier.lookup(Self.url) else { return #expect(Bool(false)) }
+        }
+        #expect(!tier.isAvailable)
+        #expect(metrics.cacheFailures.count == 1)
+        #expect(throws: CacheFailure.self) {
+            try tier.store(Samples.tee(Samples.png(99)), of: Self.url, type: .png, fetchedAt: Self.now)
+        }
+        #expect(throws: CacheFailure.self) { try tier.statistics() }
+    }
+
+    @Test func aServerThatRefusesWritesIsStillRead() throws {
+        try store(Samples.png(99))
+        try server.command("CONFIG", "SET", "maxmemory", "1")
+        let tier = tier()
+        #expect(throws: CacheFailure.self) {
+            try tier.store(Samples.tee(Samples.png(99)), of: "https://a.example/2", type: .png, fetchedAt: Self.now)
+        }
+        #expect(try body(tier.lookup(Self.url)) == Samples.png(99))
+        #expect(tier.isAvailable)
+    }
+}

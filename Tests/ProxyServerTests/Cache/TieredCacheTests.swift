@@ -1,0 +1,178 @@
+import FastCGI
+import Glibc
+import ProxyCore
+import Redis
+import Synchronization
+import Testing
+
+@testable import ProxyServer
+
+@Suite struct TieredCacheTests {
+    private let server: RedisServer
+    private let redis: RedisTier
+    private let time = TestTime(1_700_000_000_000)
+    private static let url = "https://a.example/b.png"
+    private static let key: RedisArgument = "image-proxy:https://a.example/b.png"
+    /// Records that are read in one piece, and one that is streamed (more than 128 KiB).
+    private static let sizes = [33, 98_000, 1_000_000]
+
+    init() throws {
+        server = try RedisServer()
+        var settings = Configuration.Cache()
+        settings.timeout = .seconds(10)
+        redis = RedisTier(
+            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent,
+            clock: { [time] in time.now })
+    }
+
+    private func cache(gatheringLimit: Int = 16 << 20) -> TieredCache {
+        TieredCache(
+            memory: MemoryTier(limit: 64 << 20), redis: redis, gatheringLimit: gatheringLimit,
+            clock: { [time] in time.now })
+    }
+
+    private func store(_ bytes: [UInt8], at time: Int64) throws {
+        try redis.store(Samples.tee(bytes), of: Self.url, type: .png, fetchedAt: time)
+    }
+
+    /// A cache that has the image in memory.
+    private func warmed(_ image: [UInt8]) throws -> TieredCache {
+        let cache = cache()
+        try store(image, at: time.now)
+        for _ in 0..<2 { #expect(try body(cache.lookup(Self.url)) == image) }
+        return cache
+    }
+
+    /// What a hit hands out; nil when it is none, or breaks off.
+    private func body(_ lookup: CacheLookup) throws -> [UInt8]? {
+        guard case .hit(let image) = lookup else { return nil }
+        var bytes: [UInt8] = []
+        let isWhole = try image.body.forEachPiece { bytes += Array(copying: $0) }
+        return isWhole && bytes.count == image.size ? bytes : nil
+    }
+
+    /// How often Redis was asked for a value since the last time.
+    private func reads() throws -> Int {
+        guard case .string(let bytes) = try server.command("INFO", "commandstats") else { return -1 }
+        try server.command("CONFIG", "RESETSTAT")
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n")
+        guard let line = lines.first(where: { $0.hasPrefix("cmdstat_get:calls=") }) else { return 0 }
+        return line.dropFirst("cmdstat_get:calls=".count).split(separator: ",").first.flatMap { Int($0) } ?? -1
+    }
+
+    @Test("the second hit in Redis brings it into memory", arguments: sizes) func promotion(_ size: Int) throws {
+        let image = Samples.png(size)
+        let cache = cache()
+        try store(image, at: time.now)
+        for _ in 0..<2 {
+            _ = try reads()
+            #expect(try body(cache.lookup(Self.url)) == image)
+            #expect(try reads() > 0)
+        }
+        for _ in 0..<5 {
+            let lookup = cache.lookup(Self.url)
+            #expect(try body(lookup) == image)
+            guard case .hit(let found) = lookup else { continue }
+            #expect(found.type == .png)
+            #expect(found.expiresAt == time.now + 86_400_000)
+        }
+        #expect(try reads() == 0)
+    }
+
+    @Test("what is deleted in Redis is gone", arguments: sizes) func deletion(_ size: Int) throws {
+        let image = Samples.png(size)
+        let cache = try warmed(image)
+        try server.command("DEL", Self.key)
+        let isGone = eventually {
+            guard case .absent = cache.lookup(Self.url) else { return false }
+            return true
+        }
+        #expect(isGone)
+        #expect(try body(cache.lookup(Self.url)) == nil, "and stays gone")
+    }
+
+    @Test("what is replaced in Redis is replaced", arguments: sizes) func replacement(_ size: Int) throws {
+        let old = Samples.png(size)
+        let new = Array(old.dropLast()) + [0xEE]
+        let cache = try warmed(old)
+        try store(new, at: time.now + 1)
+        let isReplaced = try eventually { try body(cache.lookup(Self.url)) == new }
+        #expect(isReplaced)
+        for _ in 0..<3 { #expect(try body(cache.lookup(Self.url)) == new) }
+        _ = try reads()
+        #expect(try body(cache.lookup(Self.url)) == new)
+        #expect(try reads() == 0, "the new one is in memory")
+    }
+
+    @Test("what has expired is not served", arguments: sizes, [true, false])
+    func expiry(_ size: Int, _ isRedisThere: Bool) throws {
+        let image = Samples.png(size)
+        let cache = try warmed(image)
+        if !isRedisThere { server.end() }
+        time.advance(by: 86_399_999)
+        #expect(try body(cache.lookup(Self.url)) == image)
+        time.advance(by: 1)
+        #expect(try body(cache.lookup(Self.url)) == nil)
+    }
+
+    @Test("while Redis is away, or refuses to tell, memory goes on", arguments: sizes, [true, false])
+    func redisAway(_ size: Int, _ isThere: Bool) throws {
+        let image = Samples.png(size)
+        let cache = try warmed(image)
+        if isThere { try server.command("ACL", "SETUSER", "default", "-getrange") } else { server.end() }
+        let isNoticed = try eventually {
+            let served = try body(cache.lookup(Self.url))
+            #expect(served == image)
+            return !cache.isAvailable
+        }
+        #expect(isNoticed)
+        for _ in 0..<3 { #expect(try body(cache.lookup(Self.url)) == image) }
+        guard case .unavailable = cache.lookup("https://a.example/another") else { return #expect(Bool(false)) }
+    }
+
+    /// A client may take minutes over the end of an image: what was purged meanwhile must not come into memory as new.
+    @Test func whatASlowClientGatheredIsAsOldAsItsBeginning() throws {
+        let image = Samples.png(1_000_000)
+        let cache = cache()
+        try store(image, at: time.now)
+        #expect(try body(cache.lookup(Self.url)) == image)
+        guard case .hit(let found) = cache.lookup(Self.url) else { return #expect(Bool(false)) }
+        try server.command("DEL", Self.key)
+        let checkIsDue = ContinuousClock.now + .milliseconds(501)
+        while ContinuousClock.now < checkIsDue { usleep(5_000) }
+        #expect(try found.body.forEachPiece { _ in })
+        guard case .absent = cache.lookup(Self.url) else { return #expect(Bool(false)) }
+    }
+
+    @Test func hitsThatAreNotReadGiveTheirShareOfTheGatheringBack() throws {
+        let image = Samples.png(1_000_000)
+        let cache = cache(gatheringLimit: image.count)
+        try store(image, at: time.now)
+        for _ in 0..<5 { _ = cache.lookup(Self.url) }
+        #expect(try body(cache.lookup(Self.url)) == image)
+        _ = try reads()
+        #expect(try body(cache.lookup(Self.url)) == image)
+        #expect(try reads() == 0)
+    }
+
+    /// Asks until the answer is true: what is waited for takes half a second. False after a minute.
+    private func eventually(_ question: () throws -> Bool) rethrows -> Bool {
+        let end = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < end {
+            if try question() { return true }
+            usleep(5_000)
+        }
+        return false
+    }
+}
+
+/// The time of day, as a test sets it.
+private final class TestTime: Sendable {
+    private let milliseconds: Atomic<Int64>
+
+    init(_ now: Int64) { milliseconds = Atomic(now) }
+
+    var now: Int64 { milliseconds.load(ordering: .relaxed) }
+
+    func advance(by count: Int64) { milliseconds.add(count, ordering: .relaxed) }
+}
