@@ -12,8 +12,8 @@ final class RedisHealth: Sendable {
     private let probe: @Sendable () throws(RedisError) -> Void
     private let logger: Logger
     private let state = Mutex<State>(State())
-    /// Whether there is anything in `state` to look at: every request asks, and nearly always there is nothing.
-    private let isTroubled = Atomic<Bool>(false)
+    /// Whether `nextProbe` is set; written with it, under the lock. Every request asks, and nearly always it is not.
+    private let isOpen = Atomic<Bool>(false)
     private let probes = DispatchQueue(label: "image-proxy.redis-probe", qos: .utility)
 
     private struct State {
@@ -34,11 +34,11 @@ final class RedisHealth: Sendable {
     }
 
     /// Whether Redis answered when it was last asked.
-    var isAvailable: Bool { !isTroubled.load(ordering: .relaxed) || state.withLock { $0.nextProbe == nil } }
+    var isAvailable: Bool { !isOpen.load(ordering: .relaxed) }
 
     /// Whether to ask Redis now. Starts a probe where one is due; never waits for it.
     func permitsReads() -> Bool {
-        guard isTroubled.load(ordering: .relaxed) else { return true }
+        guard !isAvailable else { return true }
         let (permits, probes) = state.withLock { state -> (Bool, Bool) in
             guard let next = state.nextProbe else { return (true, false) }
             guard !state.isProbing, ContinuousClock.now >= next else { return (false, false) }
@@ -58,10 +58,7 @@ final class RedisHealth: Sendable {
         switch error.reach {
         case .value: return
         case .writes:
-            state.withLock { state in
-                state.writesFrom = .now + Self.writePause
-                isTroubled.store(true, ordering: .relaxed)
-            }
+            state.withLock { $0.writesFrom = .now + Self.writePause }
         case .server: open(error)
         }
     }
@@ -74,7 +71,7 @@ final class RedisHealth: Sendable {
             state.failures += 1
             state.isProbing = false
             state.nextProbe = .now + pause
-            isTroubled.store(true, ordering: .relaxed)
+            isOpen.store(true, ordering: .relaxed)
             return wasClosed
         }
         if wasClosed {
@@ -84,7 +81,10 @@ final class RedisHealth: Sendable {
 
     private func runProbe() {
         do { try probe() } catch { return open(error) }
-        state.withLock { $0 = State() }
+        state.withLock { state in
+            state = State()
+            isOpen.store(false, ordering: .relaxed)
+        }
         logger.notice("Redis is back")
     }
 }
