@@ -24,7 +24,7 @@ public final class FastCGIListener: Sendable {
 
     /// A web server sends its request at once and takes the answer in its own time; one that does neither is broken.
     private static let receiveTimeout = timeval(tv_sec: 5, tv_usec: 0)
-    private static let sendTimeout = timeval(tv_sec: 30, tv_usec: 0)
+    private static let sendTimeout = timeval(tv_sec: RecordWriter.patienceSeconds, tv_usec: 0)
 
     /// How long the queue is left alone when the process is out of descriptors, in milliseconds.
     private static let starvedPause: Int32 = 20

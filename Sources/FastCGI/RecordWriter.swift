@@ -14,7 +14,7 @@ struct RecordWriter {
     private static let longestPayload = 65_528
     private static let recordsPerWrite = 16
     /// A web server takes an answer in its own time; one that takes nothing for so long is broken.
-    private static let patience: Int32 = 30_000
+    static let patienceSeconds = 30
 
     /// Writes `head` and then `body` as one stream, and the end of the response behind it if `isLast`, in as few system
     /// calls as the socket takes.
@@ -107,7 +107,7 @@ struct RecordWriter {
     private func isWritableInTime() -> Bool {
         turnstile.blocking {
             var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            return unsafe poll(&watched, 1, Self.patience) > 0
+            return unsafe poll(&watched, 1, Int32(Self.patienceSeconds * 1000)) > 0
         }
     }
 }

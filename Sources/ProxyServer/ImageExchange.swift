@@ -1,7 +1,7 @@
 import FastCGI
 import ProxyCore
 
-/// One request for an image, from its query string to the last byte: the path that `docs` and README describe.
+/// One request for an image, from its query string to the last byte: the path that the README describes.
 struct ImageExchange {
     private let services: Services
     private let exchange: Exchange

@@ -16,6 +16,7 @@ final class Services: Sendable {
     let turnstile: Turnstile
     let clock: WallClock
     private let logger: Logger
+    private let urls: URLRedaction
     private let damageThrottle = LogThrottle()
 
     init(
@@ -30,18 +31,19 @@ final class Services: Sendable {
         policy = SourcePolicy(configuration.source)
         adminNetworks = configuration.server.adminNetworks.compactMap { Network($0) }
         fetcher = Fetcher(
-            policy: policy, settings: configuration.fetch, servesSVG: configuration.media.svg == .fence,
+            policy: policy, settings: configuration.fetch, servesSVG: configuration.media.servesSVG,
             userAgent: "image-proxy/\(ProgramVersion.text)")
         storeBudget = StoreBudget(limit: configuration.cache.storeBudget.bytes)
+        urls = URLRedaction(configuration.log)
         let storer = Storer(
-            cache: cache, metrics: metrics, logger: logger, urls: URLRedaction(configuration.log))
+            cache: cache, metrics: metrics, logger: logger, urls: urls)
         storeQueue = StoreQueue { storer.run($0) }
         accessLog = AccessLog(logger: logger, metrics: metrics)
         statistics = Statistics(cache: cache, metrics: metrics)
     }
 
     /// Whether the configuration lets images of this type out.
-    func serves(_ type: MediaType) -> Bool { type != .svg || configuration.media.svg == .fence }
+    func serves(_ type: MediaType) -> Bool { type != .svg || configuration.media.servesSVG }
 
     /// The head of an image response.
     func imageHead(_ type: MediaType, length: Int?, _ cacheStatus: CacheStatus, expiresAt: Int64?) -> ResponseHead {
@@ -66,10 +68,14 @@ final class Services: Sendable {
             "Cached record is damaged and will be replaced",
             metadata: [
                 LogKeys.requestID: "\(requestID)", LogKeys.reason: "\(reason)",
-                LogKeys.url: "\(URLRedaction(configuration.log).text(image.urlText))",
+                LogKeys.url: "\(urls.text(image.urlText))",
                 LogKeys.suppressed: "\(suppressed)",
             ])
     }
+}
+
+extension Configuration.Media {
+    fileprivate var servesSVG: Bool { svg == .fence }
 }
 
 extension SourcePolicy {

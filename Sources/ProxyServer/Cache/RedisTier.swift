@@ -42,11 +42,13 @@ final class RedisTier: CacheTier {
 
     var isAvailable: Bool { health.isAvailable }
 
-    func lookup(_ urlText: String) -> CacheLookup {
+    func lookup(_ urlText: String) -> CacheLookup { lookup(key(for: urlText)) }
+
+    func lookup(_ key: CacheKey) -> CacheLookup {
         guard health.permitsReads() else { return .unavailable }
         do {
             let reading = RecordReading(
-                key: key(for: urlText), pool: pool, verified: verified, limit: longestRecord,
+                key: key, pool: pool, verified: verified, limit: longestRecord,
                 patience: settings.timeout * 2)
             let found = try turnstile.waitingBriefly { () throws(RecordReading.Failure) in try reading.open() }
             guard let image = found else { return .absent }

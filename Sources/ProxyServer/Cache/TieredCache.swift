@@ -33,7 +33,7 @@ final class TieredCache: CacheTier {
             if isCurrent(entry, key) { return .hit(CachedImage(entry)) }
             memory.remove(key)
         }
-        let lookup = redis.lookup(urlText)
+        let lookup = redis.lookup(key)
         guard case .hit(let image) = lookup, memory.admits(image.size),
             !candidates.insert(image.fingerprint.value)
         else { return lookup }
