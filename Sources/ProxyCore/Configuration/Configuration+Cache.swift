@@ -19,8 +19,8 @@ extension Configuration {
         public var memorySize = ByteCount.mebibytes(64)
         /// How an image is written. Default: the record that other applications on the same Redis read.
         public var format = Format.json
-        /// Bytes that may wait for the cache; what comes beyond is served, and not stored. Default: 64 MiB.
-        public var storeBudget = ByteCount.mebibytes(64)
+        /// Bytes that may wait for the cache; what comes beyond is served, and not stored. Default: 32 MiB.
+        public var storeBudget = ByteCount.mebibytes(32)
         /// How long the cache may take to answer before the request goes on without it. Default: 500 ms.
         public var timeout = Duration.milliseconds(500)
 
@@ -76,7 +76,7 @@ extension Configuration.Cache {
                 .size(.zero ... .gibibytes(1024)),
                 "what the in-process tier may hold; 0 is off"),
             ConfigurationKey(
-                "IMAGE_PROXY_STORE_BUDGET", { $0.cache.storeBudget = $1 }, "64MiB",
+                "IMAGE_PROXY_STORE_BUDGET", { $0.cache.storeBudget = $1 }, "32MiB",
                 .size(.kibibytes(64) ... .gibibytes(64)),
                 "bytes that may wait for the cache; what comes beyond is served and not stored"),
             ConfigurationKey(

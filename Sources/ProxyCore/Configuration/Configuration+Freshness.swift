@@ -14,6 +14,10 @@ extension Configuration {
         /// How long a stale image is still served when its origin fails. Default: a day.
         public var staleIfError = Duration.seconds(24 * 60 * 60)
 
+        /// Whether a client that asks for it (`Cache-Control: no-cache`) gets an image that its origin has just confirmed.
+        /// Default: no, or every reload would be a request to the origin.
+        public var honorsClientNoCache = false
+
         public init() {}
     }
 }
@@ -41,6 +45,9 @@ extension Configuration.Freshness {
             ConfigurationKey(
                 "IMAGE_PROXY_STALE_IF_ERROR", { $0.freshness.staleIfError = $1 }, "24h", .time(lifetimes),
                 "how long a stale image is still served when its origin fails"),
+            ConfigurationKey(
+                "IMAGE_PROXY_CLIENT_NO_CACHE", { $0.freshness.honorsClientNoCache = $1 }, "off", .onOff,
+                "on: a client's Cache-Control: no-cache has the image validated at its origin"),
         ]
     }
 

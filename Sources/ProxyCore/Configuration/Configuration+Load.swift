@@ -79,6 +79,7 @@ struct ConfigurationLoader {
 
     mutating func checkTogether() {
         checkSource()
+        checkDialects()
         checkKeyTemplates()
         var (cache, freshness, fetch) = (configuration.cache, configuration.freshness, configuration.fetch)
         let total = "IMAGE_PROXY_TOTAL_TIMEOUT"
@@ -104,11 +105,38 @@ extension ConfigurationLoader {
                 keysFile, value: inFile.value, origin: inFile.origin, expected: "only one of it and \(keys) to be set")
         }
         if malformed.isDisjoint(with: [hosts, keys, keysFile]), configuration.source.allowedHosts.isEmpty,
-            configuration.signing.keys.isEmpty
+            !configuration.signing.isRequired
         {
             report(
                 hosts, origin: .default,
                 expected: "the hosts that images may come from, such as images.example.com; or \(keys) or \(keysFile)")
+        }
+    }
+
+    /// A dialect that no request could be signed for is a mistake.
+    private mutating func checkDialects() {
+        let (dialects, keys, salts) = (
+            "IMAGE_PROXY_DIALECTS", "IMAGE_PROXY_IMGPROXY_KEYS", "IMAGE_PROXY_IMGPROXY_SALTS"
+        )
+        guard malformed.isDisjoint(with: [dialects, keys, salts]) else { return }
+        let signing = configuration.signing
+        if signing.keys.isEmpty,
+            malformed.isDisjoint(with: ["IMAGE_PROXY_SIGNING_KEYS", "IMAGE_PROXY_SIGNING_KEYS_FILE"]),
+            let dialect = signing.dialects.first(where: { $0 != .own && $0 != .imgproxy })
+        {
+            report(
+                dialects, value: text(of: dialects), origin: origin(of: dialects),
+                expected: "IMAGE_PROXY_SIGNING_KEYS to be set for \(dialect.rawValue)")
+        }
+        guard signing.dialects.contains(.imgproxy) else { return }
+        if signing.imgproxy.keys.isEmpty {
+            report(
+                dialects, value: text(of: dialects), origin: origin(of: dialects),
+                expected: "\(keys) and \(salts) to be set for imgproxy")
+        } else if signing.imgproxy.keys.count != signing.imgproxy.salts.count {
+            report(
+                salts, value: text(of: salts), origin: origin(of: salts),
+                expected: "as many salts as \(keys) has keys, which is \(signing.imgproxy.keys.count)")
         }
     }
 

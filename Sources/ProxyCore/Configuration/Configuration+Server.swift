@@ -10,6 +10,14 @@ extension Configuration {
         /// How long requests in flight and the cache's queue have to end on SIGTERM. Default: 25 s.
         public var drainTimeout = Duration.seconds(25)
 
+        /// Where health and statistics are answered by threads of their own: `unix:/path` or `host:port`. Default: nowhere.
+        public var statusListen: String?
+
+        /// Whether responses say where their time went (Server-Timing). Default: no, origins' times are nobody's business.
+        public var sendsServerTiming = false
+        /// Whether Cache-Status names the cache key. Default: no.
+        public var showsCacheKey = false
+
         public init() {}
 
         fileprivate static let loopback = ["127.0.0.0/8", "::1/128"]
@@ -33,6 +41,16 @@ extension Configuration.Server {
                 "IMAGE_PROXY_DRAIN_TIMEOUT", { $0.server.drainTimeout = $1 }, "25s", .time(.zero ... .seconds(60 * 60)),
                 "how long requests in flight and the cache's queue have to end on SIGTERM"),
             ConfigurationKey(
+                "IMAGE_PROXY_STATUS_LISTEN", { $0.server.statusListen = $1 }, .none,
+                ValueForm<String>.listenAddress.orNone,
+                "a socket of its own for health, stats, metrics and status, which answers while every worker is busy"),
+            ConfigurationKey(
+                "IMAGE_PROXY_SERVER_TIMING", { $0.server.sendsServerTiming = $1 }, "off", .onOff,
+                "on: responses say in Server-Timing where their time went"),
+            ConfigurationKey(
+                "IMAGE_PROXY_CACHE_STATUS_KEY", { $0.server.showsCacheKey = $1 }, "off", .onOff,
+                "on: Cache-Status names the cache key"),
+            ConfigurationKey(
                 handledByCaller: "IMAGE_PROXY_CONFIG", .inWords("image-proxy.conf, see --config"),
                 expected: "the path of a file",
                 "the configuration file, where --config names none"),
@@ -53,6 +71,16 @@ extension ValueForm<[String]> {
 }
 
 extension ValueForm<String> {
+    /// An address to listen on, as `serve --listen` takes it. What it takes beyond this shows when it listens.
+    fileprivate static var listenAddress: Self {
+        Self("unix:/path/of.sock or an address and a port such as 127.0.0.1:9001") { text in
+            if let path = ConfigurationText.dropping("unix:", from: text) {
+                return ConfigurationText.isAbsolutePath(path) ? text : nil
+            }
+            return (try? HostAndPort(parsing: text))?.port == nil ? nil : text
+        }
+    }
+
     /// `*`, or an origin as a browser serializes it (RFC 6454, 6.1): lower case, and nothing after the port.
     fileprivate static var corsOrigin: Self {
         Self("* or one origin such as https://www.example.com (lower case, no path)") { text in

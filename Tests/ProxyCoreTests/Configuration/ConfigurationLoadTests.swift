@@ -72,6 +72,31 @@ import Testing
         #expect(problems(["IMAGE_PROXY_CONFIG": "/etc/image-proxy.conf"]).isEmpty)
     }
 
+    @Test(
+        "a dialect needs its keys",
+        arguments: [
+            (["DIALECTS": "own,camo"], "IMAGE_PROXY_SIGNING_KEYS to be set for camo"),
+            (["DIALECTS": "thumbor", "IMGPROXY_KEYS": "00"], "IMAGE_PROXY_SIGNING_KEYS to be set for thumbor"),
+            (["DIALECTS": "imgproxy"], "IMAGE_PROXY_IMGPROXY_KEYS and IMAGE_PROXY_IMGPROXY_SALTS to be set"),
+            (["DIALECTS": "imgproxy", "SIGNING_KEYS": "a"], "to be set for imgproxy"),
+            (["DIALECTS": "imgproxy", "IMGPROXY_KEYS": "00,01", "IMGPROXY_SALTS": "00"], "which is 2"),
+            (["DIALECTS": "camo", "SIGNING_KEYS": "a"], nil),
+            (["DIALECTS": "imgproxy,own", "IMGPROXY_KEYS": "00", "IMGPROXY_SALTS": "01"], nil),
+        ] as [([String: String], String?)])
+    func dialects(_ settings: [String: String], _ saying: String?) throws {
+        let prefixed = Dictionary(uniqueKeysWithValues: settings.map { ("IMAGE_PROXY_\($0)", $1) })
+        let found = problems(prefixed)
+        #expect(found.count == (saying == nil ? 0 : 1))
+        if let saying { #expect(try #require(found.first).description.contains(saying)) }
+    }
+
+    @Test("keys of any dialect that is on do without hosts, and no others") func keysInPlaceOfHosts() throws {
+        let imgproxy = ["IMAGE_PROXY_IMGPROXY_KEYS": "00", "IMAGE_PROXY_IMGPROXY_SALTS": "00"]
+        #expect(throws: ConfigurationProblems.self) { try Configuration.load(environment: imgproxy) }
+        let on = imgproxy.merging(["IMAGE_PROXY_DIALECTS": "imgproxy"]) { $1 }
+        #expect(try Configuration.load(environment: on).signing.isRequired)
+    }
+
     @Test func doesNotStartWithoutHostsAndKeys() throws {
         for environment in [[:], ["IMAGE_PROXY_ALLOWED_HOSTS": " "]] {
             let error = #expect(throws: ConfigurationProblems.self) { try Configuration.load(environment: environment) }

@@ -14,6 +14,12 @@ enum KeyTable {
         Accepted("ALLOWED_PORTS", "1, 65535,1") { $0.source.allowedPorts = [1, 65535] },
         Accepted("SIGNING_KEYS", "first, second") { $0.signing.keys = [Secret("first"), Secret("second")] },
         Accepted("DIALECTS", "own") { $0.signing.dialects = [.own] },
+        Accepted("IMGPROXY_KEYS", "00fF,aa") { $0.signing.imgproxy.keys = [Secret("00fF"), Secret("aa")] },
+        Accepted("IMGPROXY_SALTS", "68656C6C6F") { $0.signing.imgproxy.salts = [Secret("68656C6C6F")] },
+        Accepted("IMGPROXY_SIGNATURE_SIZE", "8") { $0.signing.imgproxy.signatureLength = 8 },
+        Accepted("IMGPROXY_SOURCE_URL_ENCRYPTION_KEY", String(repeating: "0a", count: 24)) {
+            $0.signing.imgproxy.encryptionKey = Secret(String(repeating: "0a", count: 24))
+        },
     ]
 
     private static let caching = [
@@ -40,6 +46,7 @@ enum KeyTable {
         Accepted("IGNORE_ORIGIN_CACHE_CONTROL", "on") { $0.freshness.ignoresOriginCacheControl = true },
         Accepted("STALE_WHILE_REVALIDATE", "0s") { $0.freshness.staleWhileRevalidate = .zero },
         Accepted("STALE_IF_ERROR", "2d") { $0.freshness.staleIfError = .seconds(172_800) },
+        Accepted("CLIENT_NO_CACHE", "on") { $0.freshness.honorsClientNoCache = true },
     ]
 
     private static let fetching = [
@@ -66,7 +73,11 @@ enum KeyTable {
             $0.server.adminNetworks = ["127.0.0.0/8", "::1/128", "10.0.0.0/8"]
         },
         Accepted("ADMIN_NETWORKS", "") { $0.server.adminNetworks = [] },
+        Accepted("STATUS_LISTEN", "unix:/run/s.sock") { $0.server.statusListen = "unix:/run/s.sock" },
+        Accepted("STATUS_LISTEN", "[::1]:9001") { $0.server.statusListen = "[::1]:9001" },
         Accepted("DRAIN_TIMEOUT", "0") { $0.server.drainTimeout = .zero },
+        Accepted("SERVER_TIMING", "on") { $0.server.sendsServerTiming = true },
+        Accepted("CACHE_STATUS_KEY", "on") { $0.server.showsCacheKey = true },
         Accepted("SVG", "fence") { $0.media.svg = .fence },
         Accepted("LOG_LEVEL", "trace") { $0.log.level = .trace },
         Accepted("LOG_LEVEL", "critical") { $0.log.level = .critical },
@@ -88,8 +99,11 @@ enum KeyTable {
         Refused("ALLOWED_PORTS", ["", "0", "65536", "80;443", "http", "+80", "80,"], "ports from 1 to 65535"),
         Refused("SIGNING_KEYS", ["", ",", "a,,b"], "a secret is empty"),
         Refused("SIGNING_KEYS_FILE", ["/nowhere"], "it cannot be read"),
-        Refused("DIALECTS", ["camo", "own,thumbor", "imgproxy", "willnorris"], "is not in this version yet"),
-        Refused("DIALECTS", ["", "Own", "own;camo"], "expected a comma list of own"),
+        Refused("IMGPROXY_KEYS", ["", "0", "xx", "00,"], "one is not hexadecimal"),
+        Refused("IMGPROXY_SALTS", ["", "hello", "00,,00"], "one is not hexadecimal"),
+        Refused("IMGPROXY_SIGNATURE_SIZE", ["", "7", "33", "all"], "from 8 to 32"),
+        Refused("IMGPROXY_SOURCE_URL_ENCRYPTION_KEY", ["", "00", String(repeating: "0g", count: 16)], "32, 48 or 64"),
+        Refused("DIALECTS", ["", "Own", "own;camo", "unsafe"], "expected a comma list of own or camo or imgproxy"),
         Refused("CACHE", ["", "on", "memcached://localhost"], "redis://"),
         Refused("CACHE", ["file:/var/cache/images", "file:///var/cache/images"], "file: is not in this version yet"),
         Refused("CACHE_KEY", ["", "image", "{url}{url}", "a {url}", "{URL}", "{url"], "{url} exactly once"),
@@ -108,6 +122,7 @@ enum KeyTable {
         Refused("IGNORE_ORIGIN_CACHE_CONTROL", ["", "yes", "1", "ON", "true"], "on or off"),
         Refused("STALE_WHILE_REVALIDATE", badTimes, "a time with its unit"),
         Refused("STALE_IF_ERROR", badTimes, "a time with its unit"),
+        Refused("CLIENT_NO_CACHE", ["", "yes", "1", "ON", "true"], "on or off"),
         Refused("MAX_IMAGE_SIZE", badSizes + ["0", "65GiB"], "from 1 to 64GiB"),
         Refused("CONNECT_TIMEOUT", badTimes + ["0", "3601s"], "from 1ms to 1h"),
         Refused("FIRST_BYTE_TIMEOUT", badTimes + ["0"], "from 1ms to 1h"),
@@ -124,7 +139,12 @@ enum KeyTable {
                 "https://a\r\nSet-Cookie: b", "* ,*", "https://é.example",
             ], "* or one origin"),
         Refused("ADMIN_NETWORKS", ["a b", "loopback,"], "the word loopback"),
+        Refused(
+            "STATUS_LISTEN", ["unix:", "unix:s.sock", "/run/s.sock", "127.0.0.1", "::1:9001", "localhost:0"],
+            "unix:/path/of.sock or an address and a port such as 127.0.0.1:9001"),
         Refused("DRAIN_TIMEOUT", badTimes + ["61m"], "from 0 to 1h"),
+        Refused("SERVER_TIMING", ["", "yes"], "on or off"),
+        Refused("CACHE_STATUS_KEY", ["", "key"], "on or off"),
         Refused("SVG", ["rasterize"], "rasterize is not in this version yet"),
         Refused("SVG", ["", "allow"], "expected refuse or fence"),
         Refused("LOG_LEVEL", ["", "warn", "INFO"], "trace or debug or info or notice or warning or error or critical"),
