@@ -12,6 +12,8 @@ public enum ProxyError: Error, Equatable, Sendable {
     case forbidden
     case upstream(UpstreamFailure)
     case overloaded
+    /// The counters of other processes were asked for, and cannot be had.
+    case countsUnavailable
     /// The client has left; there is nobody to tell.
     case clientGone
 
@@ -22,7 +24,7 @@ public enum ProxyError: Error, Equatable, Sendable {
         case .notFound: 404
         case .methodNotAllowed: 405
         case .upstream(let failure): failure.status
-        case .overloaded: 503
+        case .overloaded, .countsUnavailable: 503
         // nginx's number for it, in logs only.
         case .clientGone: 499
         }
@@ -31,6 +33,7 @@ public enum ProxyError: Error, Equatable, Sendable {
     /// RFC 9457, 3.1.3: a short summary that does not change from occurrence to occurrence.
     public var publicMessage: String {
         switch self {
+        case .badRequest("unsupportedOption"): "The URL asks for a change of the image that is not made here."
         case .badRequest: "The url parameter is missing or is no absolute http or https URL."
         case .sourceDenied: "This source is not allowed."
         case .forbidden: "This endpoint is not open to you."
@@ -38,6 +41,7 @@ public enum ProxyError: Error, Equatable, Sendable {
         case .methodNotAllowed: "Only GET and HEAD are answered here."
         case .upstream(let failure): failure.publicMessage
         case .overloaded: "Too many requests wait for an answer. Try again soon."
+        case .countsUnavailable: "The cache, where the counters of all processes are, does not answer."
         case .clientGone: "The client has left."
         }
     }
@@ -51,6 +55,7 @@ public enum ProxyError: Error, Equatable, Sendable {
         case .methodNotAllowed: "method"
         case .upstream(let failure): "upstream.\(failure.reason)"
         case .overloaded: "overloaded"
+        case .countsUnavailable: "counts-unavailable"
         case .clientGone: "client-gone"
         }
     }

@@ -10,6 +10,33 @@ public struct CacheKey: Equatable, Hashable, Sendable {
     }
 }
 
+extension CacheKey {
+    /// All bytes at once: an array's own hash takes them one by one, and every look-up hashes a key.
+    public func hash(into hasher: inout Hasher) {
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    }
+}
+
+extension CacheKey {
+    /// The key of something that belongs to this one and lives in the same slot of a cluster: Redis hashes what stands
+    /// between the first `{` and the next `}` of a key, its tag, or else all of it. It is the key of no image: such a key
+    /// begins with a template's prefix, and a URL, which anyone may choose, stands behind that.
+    ///
+    /// A key that has a `}` but no tag has no such companion; only a cluster minds.
+    public func companion(_ name: String) -> [UInt8] {
+        let name = Array(name.utf8)
+        let colon = [UInt8(ascii: ":")]
+        return hasTag ? name + colon + bytes : [UInt8(ascii: "{")] + bytes + [UInt8(ascii: "}")] + colon + name
+    }
+
+    private var hasTag: Bool {
+        guard let opening = bytes.firstIndex(of: UInt8(ascii: "{")),
+            let closing = bytes[opening...].firstIndex(of: UInt8(ascii: "}"))
+        else { return false }
+        return closing > opening + 1
+    }
+}
+
 extension CacheKey: CustomStringConvertible {
     private static let describedLength = 256
 
@@ -68,8 +95,22 @@ public struct CacheKeyTemplate: Hashable, Sendable, CustomStringConvertible {
         return CacheKey(bytes: prefix + text + suffix, url: prefix.count..<(prefix.count + text.count))
     }
 
+    /// The URL that `key` would be the key of; nil when it is none of this template.
+    public func url(of key: some Collection<UInt8>) -> String? {
+        guard key.count >= prefix.count + suffix.count, key.starts(with: prefix),
+            key.suffix(suffix.count).elementsEqual(suffix)
+        else { return nil }
+        return String(validating: key.dropFirst(prefix.count).dropLast(suffix.count), as: UTF8.self)
+    }
+
     /// The pattern for SCAN that matches the keys of this template and no others.
     public var matchPattern: [UInt8] { Self.escaped(prefix) + [UInt8(ascii: "*")] + Self.escaped(suffix) }
+
+    /// The pattern for SCAN that matches those keys and their companions, and perhaps others.
+    public var companionPattern: [UInt8] {
+        let star = [UInt8(ascii: "*")]
+        return star + Self.escaped(prefix) + star + Self.escaped(suffix) + star
+    }
 
     public var description: String { String(decoding: prefix + Self.placeholder + suffix, as: UTF8.self) }
 

@@ -1,21 +1,23 @@
 extension ImageRecord {
-    /// A record and its base64 text. The text's length is right for the record's size; whether the text is base64, the
+    /// A record and where its image is. The length of that is right for the record's size; whether a text is base64, the
     /// decoder says.
     public struct Located: Equatable, Sendable {
         public var record: ImageRecord
-        public var text: Text
+        public var content: Content
     }
 
-    /// The base64 text of a value.
-    public enum Text: Equatable, Sendable {
-        /// Where it stands in the value.
-        case range(Range<Int>)
-        /// The text itself: in the value it has JSON escapes.
+    /// The image in a value.
+    public enum Content: Equatable, Sendable {
+        /// Where its base64 text stands.
+        case text(Range<Int>)
+        /// The base64 text itself: in the value it has JSON escapes.
         case unescaped([UInt8])
+        /// Where the image itself stands.
+        case bytes(Range<Int>)
     }
 
-    /// How much of a value's end `parse(tail:length:)` needs to see.
-    public static let tailLength = 512
+    /// How much of a value's end `parse(tail:length:)` needs to see, and so the longest closing that is written.
+    public static let tailLength = 1024
 
     private static let names = ["data", "contentType", "size", "cachedAt", "expiresAt"]
 
@@ -26,15 +28,17 @@ extension ImageRecord {
         {
             return located
         }
+        if isRaw(value) { return try parseRaw(tail: value, length: value.count) }
         return try parse(value)
     }
 
-    /// Reads a value that begins with `opening`, of which only the end has been seen: `tail`, the last bytes of `length`.
+    /// Reads a value of which only the end has been seen: `tail`, the last bytes of `length`.
     ///
-    /// It takes it that the data, of which it sees the end at most, holds neither quote nor escape. The decoder meets both
-    /// as bytes outside the alphabet: a value whose text decodes is the very one that was read here. Nil when the layout is
-    /// another or anything is wrong; `parse(_:)` then knows more.
+    /// Of a JSON text it takes it that it begins with `opening`, and that the data, of which it sees the end at most, holds
+    /// neither quote nor escape. The decoder meets both as bytes outside the alphabet: a value whose text decodes is the
+    /// very one that was read here. Nil when the layout is another or anything is wrong; `parse(_:)` then knows more.
     public static func parse(tail: Span<UInt8>, length: Int) -> Located? {
+        if isRaw(tail) { return try? parseRaw(tail: tail, length: length) }
         let offset = length - tail.count
         guard offset >= 0 else { return nil }
         let dataStart = max(0, opening.count - offset)
@@ -47,7 +51,7 @@ extension ImageRecord {
         guard let fields = try? RecordFields(names, in: tail, from: scanner), fields["data"] == nil,
             let record = try? ImageRecord(fields, textLength: range.count, in: tail)
         else { return nil }
-        return Located(record: record, text: .range(range))
+        return Located(record: record, content: .text(range))
     }
 
     /// Reads any JSON object that has the five fields, in any order, with whatever else.
@@ -57,10 +61,10 @@ extension ImageRecord {
         guard case .string(let string) = data else { throw .wrongType }
         if !string.hasEscapes {
             let record = try ImageRecord(fields, textLength: string.range.count, in: value)
-            return Located(record: record, text: .range(string.range))
+            return Located(record: record, content: .text(string.range))
         }
         guard let text = string.bytes(in: value) else { throw .wrongType }
-        return Located(record: try ImageRecord(fields, textLength: text.count, in: value), text: .unescaped(text))
+        return Located(record: try ImageRecord(fields, textLength: text.count, in: value), content: .unescaped(text))
     }
 
     private static func isBase64(_ byte: UInt8) -> Bool {
@@ -73,11 +77,50 @@ extension ImageRecord {
     }
 
     private init(_ fields: RecordFields, textLength: Int, in value: Span<UInt8>) throws(RecordError) {
+        try self.init(fields, in: value)
+        guard Self.textLength(ofSize: size) == textLength else { throw .sizeMismatch }
+    }
+
+    private init(_ fields: RecordFields, in value: Span<UInt8>) throws(RecordError) {
         contentType = try fields.contentType(in: value)
         size = try fields.size("size", in: value, atLeast: 1)
         cachedAt = try fields.time("cachedAt", in: value)
         expiresAt = try fields.time("expiresAt", in: value)
         extra = fields.extra
-        guard Self.textLength(ofSize: size) == textLength else { throw .sizeMismatch }
+    }
+}
+
+// MARK: - Raw values
+
+extension ImageRecord {
+    private static func isRaw(_ tail: Span<UInt8>) -> Bool {
+        let offset = tail.count - rawMark.count
+        return offset >= 0 && zip(rawMark.indices, rawMark).allSatisfy { tail[offset + $0] == $1 }
+    }
+
+    /// Reads a raw value of `length` bytes of which `tail` is the end.
+    private static func parseRaw(tail: Span<UInt8>, length: Int) throws(RecordError) -> Located {
+        let end = tail.count - rawDigits - rawMark.count
+        guard end >= 0, length >= tail.count, let count = hexadecimal(tail.extracting(end..<end + rawDigits)),
+            count <= end
+        else { throw .notJSON }
+        let object = tail.extracting(end - count..<end)
+        let fields = try RecordFields(names, in: object)
+        let record = try ImageRecord(fields, in: object)
+        guard record.size == length - tail.count + end - count else { throw .sizeMismatch }
+        return Located(record: record, content: .bytes(0..<record.size))
+    }
+
+    private static func hexadecimal(_ digits: Span<UInt8>) -> Int? {
+        var number = 0
+        for index in digits.indices {
+            switch digits[index] {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | Int(digits[index] - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"):
+                number = number << 4 | Int(digits[index] - UInt8(ascii: "a") + 10)
+            default: return nil
+            }
+        }
+        return number
     }
 }

@@ -4,15 +4,21 @@ public enum OriginResponse: Equatable, Sendable {
     case representation(length: Int?)
     /// Another place to ask, as the origin wrote it.
     case redirect(reference: String)
+    /// What we have is still good: the answer to a request with our validators.
+    case notModified
 
-    /// The fields that are looked at, in lower case. No other field of an origin is even kept.
-    public static let fieldNames: Set<String> = [
+    /// The fields that are looked at, in lower case, here and as `OriginFields`. No other field of an origin is even kept.
+    public static let fieldNames = OriginFields.names.union([
         "content-length", "content-encoding", "transfer-encoding", "location",
-    ]
+    ])
 
-    /// Judges a final response. `values` gives all values of a field, in the order of arrival.
-    public init(status: Int, values: (_ field: String) -> [String]) throws(UpstreamFailure) {
+    /// Judges a final response. `values` gives all values of a field, in the order of arrival; `isConditional` says that
+    /// the request had a condition, without which a 304 answers nothing.
+    public init(
+        status: Int, isConditional: Bool = false, values: (_ field: String) -> [String]
+    ) throws(UpstreamFailure) {
         switch status {
+        case 304 where isConditional: self = .notModified
         case 200, 203: self = .representation(length: try Self.length(values))
         case 301, 302, 303, 307, 308:
             // Two different places are one too many to judge.
@@ -20,7 +26,7 @@ public enum OriginResponse: Equatable, Sendable {
             guard places.count == 1, let reference = places.first else { throw .badRedirect }
             self = .redirect(reference: reference)
         case 404, 410: throw .missing(status: status)
-        // 206 would be a part, 204 and 304 nothing at all.
+        // 206 would be a part, 204 and a 304 that nobody asked for nothing at all.
         default: throw .status(status)
         }
     }

@@ -4,27 +4,49 @@
 /// `X-Accel-Redirect`, or with a line feed, an origin could make the web server serve what it never should.
 public struct ResponseHead: Sendable {
     public var status: Int
-    public var contentType: String
+    /// Nil where there is no body to be of a type (304).
+    public var contentType: String?
     /// Bytes of the body; nil when it is not known before the end.
     public var contentLength: Int?
     public var cacheStatus: CacheStatus
     /// Further fields; names and values are ours.
     public var fields: [(name: String, value: String)] = []
 
-    public init(status: Int, contentType: String, contentLength: Int?, cacheStatus: CacheStatus) {
+    public init(status: Int, contentType: String?, contentLength: Int?, cacheStatus: CacheStatus) {
         self.status = status
         self.contentType = contentType
         self.contentLength = contentLength
         self.cacheStatus = cacheStatus
     }
 
-    /// What keeps a hostile image harmless in a browser, on every response.
-    private static let protection = """
-        X-Content-Type-Options: nosniff\r
-        Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox\r
-        Cross-Origin-Resource-Policy: cross-origin\r
+    /// What a browser is told to keep from doing with the body.
+    public var protection = Protection.image
 
-        """
+    public enum Protection: Sendable, Equatable {
+        /// Keeps a hostile image harmless.
+        case image
+        /// For a page of ours with a Content-Security-Policy of its own, which belongs to nobody else.
+        case page(policy: String)
+
+        fileprivate var fields: [(name: String, value: String)] {
+            switch self {
+            case .image:
+                [
+                    ("X-Content-Type-Options", "nosniff"),
+                    (
+                        "Content-Security-Policy",
+                        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+                    ),
+                    ("Cross-Origin-Resource-Policy", "cross-origin"),
+                ]
+            case .page(let policy):
+                [
+                    ("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", policy),
+                    ("Cross-Origin-Resource-Policy", "same-origin"), ("Referrer-Policy", "no-referrer"),
+                ]
+            }
+        }
+    }
 
     /// The head as it goes to the web server, with the empty line that ends it.
     public var bytes: [UInt8] {
@@ -37,11 +59,11 @@ public struct ResponseHead: Sendable {
             head.append(contentsOf: "\r\n".utf8)
         }
         add("Status", "\(status) \(Self.reasonPhrase(status))")
-        add("Content-Type", contentType)
+        if let contentType { add("Content-Type", contentType) }
         if let contentLength { add("Content-Length", String(contentLength)) }
         add("Cache-Status", cacheStatus.fieldValue)
         for field in fields { add(field.name, field.value) }
-        head.append(contentsOf: Self.protection.utf8)
+        for field in protection.fields { add(field.name, field.value) }
         head.append(contentsOf: "\r\n".utf8)
         return head
     }
@@ -50,12 +72,14 @@ public struct ResponseHead: Sendable {
     public static func reasonPhrase(_ status: Int) -> String {
         switch status {
         case 200: "OK"
+        case 206: "Partial Content"
         case 304: "Not Modified"
         case 400: "Bad Request"
         case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
         case 410: "Gone"
+        case 416: "Range Not Satisfiable"
         case 502: "Bad Gateway"
         case 503: "Service Unavailable"
         case 504: "Gateway Timeout"

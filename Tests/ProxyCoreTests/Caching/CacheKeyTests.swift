@@ -51,4 +51,15 @@ import Testing
     func descriptions(template: String, url: String, description: String) throws {
         #expect(try #require(CacheKeyTemplate(template)).key(for: url).description == description)
     }
+
+    @Test(
+        "what belongs to a key shares its tag, or has all of it for a tag",
+        arguments: [
+            ("p:{url}", "u", "{p:u}:x"), ("{t}:{url}", "u", "x:{t}:u"), ("p:{url}", "{t}u", "x:p:{t}u"),
+            ("{url}", "u", "{u}:x"), ("p:{url}", "{}u", "{p:{}u}:x"), ("p:{url}", "{u", "{p:{u}:x"),
+        ])
+    func companion(_ template: String, _ url: String, _ expected: String) throws {
+        let key = try #require(CacheKeyTemplate(template)).key(for: url)
+        #expect(key.companion("x") == Array(expected.utf8))
+    }
 }

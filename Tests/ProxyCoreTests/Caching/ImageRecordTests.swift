@@ -46,7 +46,7 @@ private func written(_ record: ImageRecord, text: String) -> [UInt8] {
     @Test("what node wrote is read, both ways")
     func reads() throws {
         let value = Array(plainValue.utf8)
-        let expected = ImageRecord.Located(record: plainRecord, text: .range(9..<21))
+        let expected = ImageRecord.Located(record: plainRecord, content: .text(9..<21))
         #expect(try ImageRecord.parse(value.span) == expected)
         #expect(try ImageRecord.locate(in: value.span) == expected)
         #expect(ImageRecord.parse(tail: value.span, length: value.count) == expected)
@@ -57,7 +57,7 @@ private func written(_ record: ImageRecord, text: String) -> [UInt8] {
         let record = ImageRecord(contentType: "image/svg+xml", size: size, cachedAt: 1, expiresAt: 2)
         let text = String(repeating: "A", count: ImageRecord.textLength(ofSize: size))
         let value = written(record, text: text)
-        let expected = ImageRecord.Located(record: record, text: .range(9..<(9 + text.utf8.count)))
+        let expected = ImageRecord.Located(record: record, content: .text(9..<(9 + text.utf8.count)))
         for tailLength in [record.closing().count, 200, 512, value.count] where tailLength <= value.count {
             #expect(ImageRecord.parse(tail: value.span.extracting(last: tailLength), length: value.count) == expected)
         }
@@ -101,7 +101,7 @@ private func written(_ record: ImageRecord, text: String) -> [UInt8] {
         let bytes = Array(value.utf8)
         let located = try ImageRecord.parse(bytes.span)
         #expect(located.record == plainRecord)
-        guard case .range(let range) = located.text else { return #expect(Bool(false), "the data has no escapes") }
+        guard case .text(let range) = located.content else { return #expect(Bool(false), "the data has no escapes") }
         #expect(bytes[range] == Array("Zm9vYmFyIQ==".utf8)[...])
         #expect(try ImageRecord.locate(in: bytes.span) == located)
     }
@@ -109,8 +109,8 @@ private func written(_ record: ImageRecord, text: String) -> [UInt8] {
     @Test("data with JSON escapes is unescaped", arguments: [#"+\/+\/Pw=="#, #"\u002b\/\u002B\u002fPw\u003d="#])
     func escapedData(data: String) throws {
         let value = Array(#"{"data":"\#(data)","contentType":"image/png","size":4,"cachedAt":1,"expiresAt":2}"#.utf8)
-        #expect(try ImageRecord.parse(value.span).text == .unescaped(Array("+/+/Pw==".utf8)))
-        #expect(try ImageRecord.locate(in: value.span).text == .unescaped(Array("+/+/Pw==".utf8)))
+        #expect(try ImageRecord.parse(value.span).content == .unescaped(Array("+/+/Pw==".utf8)))
+        #expect(try ImageRecord.locate(in: value.span).content == .unescaped(Array("+/+/Pw==".utf8)))
         #expect(ImageRecord.parse(tail: value.span, length: value.count) == nil)
     }
 
@@ -216,5 +216,68 @@ private func written(_ record: ImageRecord, text: String) -> [UInt8] {
         #expect(located.record[extra: "k2"] == nil)
         #expect(located.record[extra: "k31"] == .integer(31))
         #expect(located.record[extra: "k32"] == nil)
+    }
+}
+
+@Suite struct RawRecordTests {
+    private static let bytes = Array("foobar!".utf8)
+    private static let value =
+        #"foobar!{"contentType":"image/png","size":7,"cachedAt":1700000000000,"expiresAt":1700086400000}"#
+        + "00000057imgraw1\n"
+
+    @Test func writes() {
+        let value = Self.bytes + plainRecord.closing(.raw)
+        #expect(String(decoding: value, as: UTF8.self) == Self.value)
+        #expect(plainRecord.encodedLength(.raw) == value.count)
+    }
+
+    @Test("it is read from its end, or whole", arguments: [0, 1, 7, 16 << 10])
+    func reads(_ more: Int) throws {
+        let size = 7 + more
+        var record = plainRecord
+        record.size = size
+        record.extra = [JSONField("etag", .string("\"a\""))]
+        let value = Array(repeating: 0x7B, count: size) + record.closing(.raw)
+        let expected = ImageRecord.Located(record: record, content: .bytes(0..<size))
+        #expect(try ImageRecord.locate(in: value.span) == expected)
+        for length in [record.closing(.raw).count, ImageRecord.tailLength, value.count] where length <= value.count {
+            #expect(ImageRecord.parse(tail: value.span.extracting(last: length), length: value.count) == expected)
+        }
+        let tooShort = value.span.extracting(last: record.closing(.raw).count - 1)
+        #expect(ImageRecord.parse(tail: tooShort, length: value.count) == nil)
+    }
+
+    @Test("white space makes it as long as what it replaces", arguments: Configuration.Cache.Format.allCases)
+    func fillsUp(_ format: ImageRecord.Format) throws {
+        let least = plainRecord.closing(format).count
+        for length in [0, least, least + 1, least + 200] {
+            let closing = plainRecord.closing(format, atLeast: length)
+            #expect(closing.count == max(length, least))
+            let content = format == .raw ? Self.bytes : ImageRecord.opening + Array("Zm9vYmFyIQ==".utf8)
+            let value = content + closing
+            #expect(try ImageRecord.locate(in: value.span).record == plainRecord)
+            #expect(ImageRecord.parse(tail: value.span, length: value.count)?.record == plainRecord)
+        }
+    }
+
+    static let damaged = [
+        ("foobar!", "foobar"), ("foobar!", "foobar!!"), ("00000057", "00000058"), ("00000057", "00000056"),
+        ("00000057", "ffffffff"), ("00000057", "0000005G"), ("00000057", "-0000058"), ("image/png", "image/p\n"),
+        (#""size":7"#, #""size":-7"#), ("}000", "]000"), ("{", "["),
+    ]
+
+    @Test("damage", arguments: damaged) func damage(_ part: String, _ replacement: String) {
+        let value = Array(
+            Self.value.split(separator: part, maxSplits: 1, omittingEmptySubsequences: false)
+                .joined(separator: replacement).utf8)
+        #expect(throws: RecordError.self) { try ImageRecord.locate(in: value.span) }
+        #expect(ImageRecord.parse(tail: value.span, length: value.count) == nil)
+    }
+
+    @Test("what is cut anywhere is none") func cut() {
+        let value = Array(Self.value.utf8)
+        for count in 0..<value.count {
+            #expect(throws: RecordError.self) { try ImageRecord.locate(in: value.span.extracting(first: count)) }
+        }
     }
 }

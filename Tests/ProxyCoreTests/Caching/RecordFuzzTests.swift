@@ -26,6 +26,26 @@ import Testing
         }
         #expect((1..<2_000).contains(accepted))
     }
+
+    @Test("mutated raw values are read alike both ways, or not at all", arguments: UInt64(1)...8)
+    func rawMutation(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var record = ImageRecord(
+            contentType: "image/png", size: 7, cachedAt: 1_700_000_000_000, expiresAt: 1_700_086_400_000)
+        record.extra = [JSONField("etag", .string("\"x\""))]
+        let original = Array("foobar!".utf8) + record.closing(.raw)
+        var accepted = 0
+        for _ in 0..<2_000 {
+            let value = mutated(original, by: &generator)
+            let located = try? ImageRecord.locate(in: value.span)
+            #expect(ImageRecord.parse(tail: value.span, length: value.count) == located)
+            guard let located else { continue }
+            accepted += 1
+            #expect(located.content == .bytes(0..<located.record.size))
+            #expect(located.record.size < value.count)
+        }
+        #expect((1..<2_000).contains(accepted))
+    }
 }
 
 /// A small generator with a seed, so that a failure can be repeated (Steele, Lea, Flood: SplitMix64).

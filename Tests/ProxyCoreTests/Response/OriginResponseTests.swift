@@ -3,11 +3,13 @@ import Testing
 
 @Suite struct OriginResponseTests {
     /// Judges a head whose fields are written as `name: value`.
-    private func judge(_ status: Int, _ lines: [String]) throws(UpstreamFailure) -> OriginResponse {
+    private func judge(
+        _ status: Int, isConditional: Bool = false, _ lines: [String]
+    ) throws(UpstreamFailure) -> OriginResponse {
         let fields = lines.map {
             $0.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         }
-        return try OriginResponse(status: status) { name in
+        return try OriginResponse(status: status, isConditional: isConditional) { name in
             fields.filter { $0[0] == name }.map { $0[1] }
         }
     }
@@ -62,6 +64,18 @@ import Testing
         #expect(throws: UpstreamFailure.status(status)) { try judge(status, ["location:/a", "content-length:1"]) }
     }
 
+    @Test func a304AnswersOnlyACondition() throws {
+        #expect(try judge(304, isConditional: true, ["content-length:5", "content-encoding:gzip"]) == .notModified)
+        #expect(throws: UpstreamFailure.status(304)) { try judge(304, ["etag:\"a\""]) }
+    }
+
+    @Test("a condition changes nothing but the 304", arguments: [200, 302, 404, 410, 412, 500])
+    func condition(_ status: Int) {
+        let lines = ["location:/a"]
+        let plain = Result { () throws(UpstreamFailure) in try judge(status, lines) }
+        #expect(Result { () throws(UpstreamFailure) in try judge(status, isConditional: true, lines) } == plain)
+    }
+
     @Test func everyFieldThatIsLookedAtIsKept() throws {
         var asked: Set<String> = []
         for status in [200, 302] {
@@ -73,6 +87,10 @@ import Testing
         _ = try OriginResponse(status: 200) { name in
             asked.insert(name)
             return name == "content-length" ? ["1"] : []
+        }
+        _ = OriginFields { name in
+            asked.insert(name)
+            return []
         }
         #expect(asked == OriginResponse.fieldNames)
     }
