@@ -20,7 +20,12 @@ public struct AddressPolicy: Sendable, Hashable {
     /// of a public address.
     public func admits(_ address: IPAddress, port: UInt16) -> Bool {
         if ports.contains(port) && address.isGloballyReachable { return true }
-        return allowedNetworks.contains { exception in
+        return exception(for: address, port: port) != nil
+    }
+
+    /// The exception that admits a connection, if one does.
+    func exception(for address: IPAddress, port: UInt16) -> AllowedNetwork? {
+        allowedNetworks.first { exception in
             exception.network.contains(address) && (exception.port.map { $0 == port } ?? ports.contains(port))
         }
     }

@@ -56,6 +56,11 @@ public struct HostList: Sendable, Hashable {
 
     /// Whether an entry matches `host`. It says nothing of the addresses that the name has.
     public func admits(_ host: SourceURL.Host) -> Bool {
-        patterns.contains { $0.matches(host) }
+        pattern(for: host) != nil
+    }
+
+    /// The first entry that matches `host`.
+    public func pattern(for host: SourceURL.Host) -> HostPattern? {
+        patterns.first { $0.matches(host) }
     }
 }

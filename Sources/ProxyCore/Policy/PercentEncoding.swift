@@ -34,6 +34,20 @@ enum PercentEncoding {
         return encoded
     }
 
+    /// `text` as one part of a URI, like `encodeURIComponent`: with every byte escaped that `isAllowed` refuses, escapes
+    /// too, so that decoding gives it back.
+    static func encodeComponent(
+        _ text: String, keeping isAllowed: (UInt8) -> Bool = { URIText.isLetterOrDigit($0) || unreserved.contains($0) }
+    ) -> String {
+        let encoded = text.utf8.flatMap { byte in
+            isAllowed(byte) ? [byte] : [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0xf)]]
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    /// What RFC 3986, 2.3 leaves alone beside letters and digits.
+    private static let unreserved = Array("-._~".utf8)
+
     private static func isEscape(_ text: ArraySlice<UInt8>) -> Bool {
         let digits = text.dropFirst().prefix(2)
         return digits.count == 2 && digits.allSatisfy { URIText.hexadecimalValue($0) != nil }

@@ -47,6 +47,10 @@ public enum SourceDenial: Error, Sendable, Hashable, CaseIterable {
     case port
     /// The address is not globally reachable, and no exception names it with this port.
     case address
+    /// The request is not signed with one of our keys, or not every part of it is.
+    case signature
+    /// The signature is right, and its time is over.
+    case signatureExpired
 
     /// The value of the `reason` label in metrics and logs; it is API.
     public var reason: String {
@@ -56,6 +60,8 @@ public enum SourceDenial: Error, Sendable, Hashable, CaseIterable {
         case .host: "host"
         case .port: "port"
         case .address: "address"
+        case .signature: "signature"
+        case .signatureExpired: "signature-expired"
         }
     }
 }

@@ -11,20 +11,30 @@ public struct ImageRequest: Sendable {
 
     /// Reads the parameters of an image request. Those it does not know change nothing.
     public init(queryString: String) throws(ImageRequestError) {
-        let urlText: String?
-        do {
-            urlText = try QueryString(queryString).value(of: "url")
-        } catch {
-            throw ImageRequestError(error)
-        }
-        guard let urlText else { throw .missing }
-        guard !urlText.isEmpty else { throw .empty }
+        try self.init(urlText: try Self.urlText(inQuery: queryString))
+    }
+
+    /// A request for the image at a URL that is decoded already.
+    public init(urlText: String) throws(ImageRequestError) {
         do {
             source = try SourceURL(urlText)
         } catch {
             throw ImageRequestError(error)
         }
         self.urlText = urlText
+    }
+
+    /// The `url` parameter, which must be there.
+    static func urlText(inQuery query: String) throws(ImageRequestError) -> String {
+        let urlText: String?
+        do {
+            urlText = try QueryString(query).value(of: "url")
+        } catch {
+            throw ImageRequestError(error)
+        }
+        guard let urlText else { throw .missing }
+        guard !urlText.isEmpty else { throw .empty }
+        return urlText
     }
 }
 
@@ -40,7 +50,9 @@ public enum ImageRequestError: Error, Sendable, Hashable {
     case malformed
     /// The query string or `url` is too long.
     case tooLong
-    /// `url` is well-formed, and of a kind that is never fetched.
+    /// A signed URL asks for a change of the image that cannot be made.
+    case unsupportedOption
+    /// `url` is well-formed, and of a kind that is never fetched; or it had to be signed.
     case denied(SourceDenial)
 
     init(_ error: QueryStringError) {

@@ -39,14 +39,29 @@ public struct QueryString: Sendable {
         return try Self.decode(found)
     }
 
-    private static func decode(_ raw: ArraySlice<UInt8>) throws(QueryStringError) -> String {
-        let wasFormEncoded = !raw.contains(UInt8(ascii: ":"))
-        guard let decoded = PercentEncoding.decode(raw, plusIsSpace: wasFormEncoded),
-            !decoded.contains(where: { $0 < 0x20 || $0 == 0x7f }),
+    /// Whether every parameter has one of `names`, in whatever spelling.
+    func holdsOnly(_ names: [String]) -> Bool {
+        bytes.split(separator: UInt8(ascii: "&")).allSatisfy { pair in
+            let name = PercentEncoding.decode(pair.prefix { $0 != UInt8(ascii: "=") }, plusIsSpace: true)
+            return name.map { name in names.contains { name.elementsEqual($0.utf8) } } ?? false
+        }
+    }
+
+    /// The text of a value, or of a URL that came in another wrapping, once it is decoded; nil where it is none.
+    static func text(_ decoded: [UInt8]) -> String? {
+        guard !decoded.contains(where: { $0 < 0x20 || $0 == 0x7f }),
             let text = String(validating: decoded, as: UTF8.self),
             // What a decoder on the way put in the place of bytes that are lost.
             !text.unicodeScalars.contains("\u{FFFD}")
-        else { throw .malformed }
+        else { return nil }
+        return text
+    }
+
+    private static func decode(_ raw: ArraySlice<UInt8>) throws(QueryStringError) -> String {
+        let wasFormEncoded = !raw.contains(UInt8(ascii: ":"))
+        guard let decoded = PercentEncoding.decode(raw, plusIsSpace: wasFormEncoded), let text = text(decoded) else {
+            throw .malformed
+        }
         return text
     }
 }

@@ -22,7 +22,7 @@ public enum Route: String, Sendable, Hashable, CaseIterable {
     }
 
     /// The path of an origin-form or absolute-form request target (RFC 9112, 3.2).
-    private static func path(ofTarget target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    static func path(ofTarget target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let path = target.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         guard let colon = SourceURL.endOfScheme(path), path[(colon + 1)...].starts(with: "//".utf8) else { return path }
         return path[(colon + 3)...].drop { $0 != UInt8(ascii: "/") }

@@ -105,7 +105,7 @@ import Testing
 }
 
 /// A generator whose sequence is fixed by its seed.
-private struct SplitMix64: RandomNumberGenerator {
+struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) {

@@ -86,6 +86,9 @@ import Testing
 
     @Test("a denial's reason is its name in metrics")
     func reasons() {
-        #expect(SourceDenial.allCases.map(\.reason) == ["scheme", "userinfo", "host", "port", "address"])
+        #expect(
+            SourceDenial.allCases.map(\.reason) == [
+                "scheme", "userinfo", "host", "port", "address", "signature", "signature-expired",
+            ])
     }
 }

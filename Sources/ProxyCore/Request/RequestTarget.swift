@@ -1,0 +1,35 @@
+/// Where a request names its image: the query, and the path as it was sent.
+public struct RequestTarget: Sendable {
+    /// The longest path that is looked at: that of the longest URL in hexadecimal, and a mount point.
+    static let maximumPathLength = 2 * SourceURL.maximumLength + 512
+
+    /// QUERY_STRING, without its question mark.
+    public let query: String
+    /// The path with its escapes; empty where it is too long to name anything.
+    let path: ArraySlice<UInt8>
+
+    /// REQUEST_URI has the path that was signed; PATH_INFO, which is decoded and often normalised, only what is left of it.
+    public init(query: String, requestURI: String?, pathInfo: String? = nil) {
+        self.query = query
+        let bytes =
+            if let requestURI, !requestURI.isEmpty {
+                Route.path(ofTarget: Array(requestURI.utf8)[...])
+            } else {
+                Array((pathInfo ?? "").utf8)[...]
+            }
+        path = bytes.count <= Self.maximumPathLength ? bytes : []
+    }
+
+    /// What follows each of the first slashes.
+    ///
+    /// Nobody says where the mount point ends: web servers differ in SCRIPT_NAME. A signature that is right says it, and one
+    /// that is looked for in one place more is no easier to forge.
+    var pathsBehindMount: [ArraySlice<UInt8>] {
+        path.indices.lazy.filter { path[$0] == UInt8(ascii: "/") }.prefix(Self.longestMount + 1).map {
+            path[($0 + 1)...]
+        }
+    }
+
+    /// The segments that a mount point may have.
+    static let longestMount = 5
+}
