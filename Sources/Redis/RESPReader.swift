@@ -23,7 +23,7 @@ struct RESPReader {
     private var start = 0
     private var end = 0
 
-    init(capacity: Int = 64 << 10) {
+    init(capacity: Int = 16 << 10) {
         precondition(capacity > Self.lineLimit + 2, "a line fits into the buffer")
         buffer = [UInt8](repeating: 0, count: capacity)
     }
@@ -84,11 +84,10 @@ extension RESPReader {
     }
 
     /// Takes up to `limit` bytes of a string's content and returns how many there were.
-    mutating func take(into target: inout MutableSpan<UInt8>, atMost limit: Int) -> Int {
+    mutating func take(into target: UnsafeMutableRawBufferPointer, atMost limit: Int) -> Int {
         let count = min(buffered, limit, target.count)
         unsafe buffer.withUnsafeBytes { bytes in
-            let source = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)])
-            unsafe target.withUnsafeMutableBytes { unsafe $0.copyMemory(from: source) }
+            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)]))
         }
         start += count
         return count

@@ -1,6 +1,6 @@
 internal import CHiredis
 
-/// One connection to a Redis server, opened, framed and parsed by hiredis, read and written under our own deadlines.
+/// One connection to a Redis server, opened and its replies parsed by hiredis, read and written under our own deadlines.
 ///
 /// Every call is in lockstep: it sends, takes all of its answer and leaves nothing behind. A failure (any error but
 /// `refused`) closes the connection at once; a new one is the caller's to make.
@@ -23,6 +23,8 @@ internal import CHiredis
     public let timeouts: RedisTimeouts
     var state = State.idle
     var reader = RESPReader()
+    /// Whether it was found usable a moment ago, by whoever is about to make the next call.
+    private var isChecked = false
     private let parser: ReplyParser
     private var context: UnsafeMutablePointer<redisContext>?
 
@@ -34,6 +36,7 @@ internal import CHiredis
         self.timeouts = timeouts
         self.parser = parser
         unsafe context = try RedisConnector.open(endpoint.address, until: deadline)
+        try socket?.bePatient()
         for case .error(let message) in try exchange(endpoint.handshake, until: deadline) {
             throw RedisError(refusal: message)
         }
@@ -46,6 +49,18 @@ internal import CHiredis
     public var isUsable: Bool {
         guard case .idle = state, let socket else { return false }
         return socket.pending == .nothing
+    }
+
+    /// `isUsable`, asked by who makes a call right after it, which then need not look again.
+    func isUsableNow() -> Bool {
+        isChecked = isUsable
+        return isChecked
+    }
+
+    /// Whether it can be kept for later: nothing is left to be read by us. What has come unasked shows when it is used.
+    var isIdle: Bool {
+        if case .idle = state { return unsafe context != nil }
+        return false
     }
 
     /// Closes the connection now; later calls throw `closed`.
@@ -75,14 +90,14 @@ extension RedisConnection {
         if commands.isEmpty { return [] }
         let socket = try begin()
         do {
-            try send(commands, on: socket, until: deadline)
+            try send(Self.encode(commands), on: socket, until: deadline)
             return try receiveReplies(commands.count, from: socket, until: deadline)
         } catch {
             throw failed(error)
         }
     }
 
-    private func receiveReplies(
+    func receiveReplies(
         _ count: Int, from socket: RedisSocket, until deadline: Deadline
     ) throws(RedisError) -> [RedisReply] {
         var replies: [RedisReply] = []
@@ -106,14 +121,20 @@ extension RedisConnection {
 // MARK: - Lockstep
 
 extension RedisConnection {
-    var socket: RedisSocket? { unsafe context.map { unsafe RedisSocket(descriptor: $0.pointee.fd) } }
+    var socket: RedisSocket? {
+        unsafe context.map { unsafe RedisSocket(descriptor: $0.pointee.fd, patience: timeouts.command) }
+    }
 
     /// The socket for a new exchange, once it is certain that nothing of an old one is left. An answer that came unasked
     /// would otherwise be taken for the next one's.
     func begin() throws(RedisError) -> RedisSocket {
-        if case .writing = state { preconditionFailure("a command inside the body of setString") }
+        if case .writing = state { preconditionFailure("a command while a value is being written") }
         closeString()
         guard let socket else { throw .closed }
+        if isChecked {
+            isChecked = false
+            return socket
+        }
         switch socket.pending {
         case .nothing: return socket
         case .bytes: throw failed(.protocolViolation)
@@ -121,23 +142,26 @@ extension RedisConnection {
         }
     }
 
-    /// Sends commands in one write and waits for the first of the answer, which is never there at once.
-    func send(
-        _ commands: [[RedisArgument]], on socket: RedisSocket, until deadline: Deadline
-    ) throws(RedisError) {
-        var bytes: [UInt8] = []
-        for command in commands { bytes += try RedisArgument.encode(command) }
+    /// Sends commands, framed, in one write.
+    func send(_ bytes: [UInt8], on socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
         try unsafe bytes.span.withUnsafeBytes { bytes throws(RedisError) in
             try unsafe socket.send(bytes, UnsafeRawBufferPointer(start: nil, count: 0), until: deadline)
         }
-        try socket.waitToReceive(until: deadline)
     }
 
-    /// Takes what has come into the reader.
-    func receive(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
+    /// The commands as they go over the wire.
+    static func encode(_ commands: [[RedisArgument]]) -> [UInt8] {
+        var writer = RESPWriter()
+        writer.write(commands)
+        return writer.bytes
+    }
+
+    /// Takes what has come, up to `limit` bytes of it, into the reader.
+    func receive(from socket: RedisSocket, until deadline: Deadline, atMost limit: Int = .max) throws(RedisError) {
         try unsafe reader.fill { space throws(RedisError) in
+            let wanted = unsafe UnsafeMutableRawBufferPointer(rebasing: space.prefix(limit))
             let nothing = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
-            return try unsafe socket.receive(into: space, nothing, until: deadline)
+            return try unsafe socket.receive(into: wanted, nothing, until: deadline)
         }
     }
 

@@ -29,7 +29,7 @@ public final class RedisPool: Sendable {
     /// An idle connection that its peer has not closed meanwhile, or else a new one.
     public func take() throws(RedisError) -> sending RedisConnection {
         while let last = idle.withLock({ $0.popLast() }) {
-            if last.connection.isUsable { return last.connection }
+            if last.connection.isUsableNow() { return last.connection }
         }
         return try RedisConnection(to: endpoint, timeouts: timeouts)
     }
@@ -56,7 +56,7 @@ public final class RedisPool: Sendable {
 
     private func keep(_ returned: Idle) {
         returned.connection.closeString()
-        guard returned.connection.isUsable else { return }
+        guard returned.connection.isIdle else { return }
         idle.withLock { idle in
             if idle.count < capacity { idle.append(returned) }
         }

@@ -1,3 +1,4 @@
+internal import CHiredis
 internal import Glibc
 
 /// Reading and writing on hiredis' descriptor with a deadline for the whole of a call.
@@ -5,8 +6,14 @@ internal import Glibc
 /// hiredis' own blocking calls know a timeout for each read only, which a peer that sends a byte now and then never
 /// meets. `MSG_DONTWAIT` makes each call non-blocking without changing the descriptor; `MSG_NOSIGNAL` spares the
 /// process a SIGPIPE when the peer has gone. It borrows the descriptor: `RedisConnection` closes it.
+///
+/// An answer takes no longer than a fraction of a millisecond as a rule, and is never there at once: trying, waiting and
+/// trying again would be three calls for one. So as long as nearly all of the time is left, a read may block for the
+/// descriptor's own timeout, which `bePatient` sets.
 struct RedisSocket {
     let descriptor: Int32
+    /// How long a read that blocks may take; zero for a descriptor that `bePatient` was not called for.
+    var patience = Duration.zero
 
     /// What the peer has sent without being asked.
     enum Pending { case nothing, bytes, end }
@@ -14,9 +21,20 @@ struct RedisSocket {
     /// Looks without waiting, and leaves what it finds.
     var pending: Pending {
         var byte: UInt8 = 0
-        let count = retrying { unsafe recv(descriptor, &byte, 1, Self.dontWait | Int32(MSG_PEEK)) }
+        // A call that never waits is not interrupted.
+        let count = unsafe recv(descriptor, &byte, 1, Self.dontWait | Int32(MSG_PEEK))
         if count > 0 { return .bytes }
         return count < 0 && errno == EAGAIN ? .nothing : .end
+    }
+
+    /// Sets the descriptor's own timeout.
+    func bePatient() throws(RedisError) {
+        let (seconds, attoseconds) = max(patience, .microseconds(1)).components  // None at all would be for ever.
+        var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        guard unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size) == 0 else {
+            throw .connectionFailed("no timeout for the socket")
+        }
     }
 
     /// Sends both, one after the other and together where the kernel has room.
@@ -32,9 +50,10 @@ struct RedisSocket {
             let count = unsafe Self.withMessage(rest, then) { unsafe sendmsg(descriptor, &$0, flags) }
             if count >= 0 {
                 sent += count
-            } else {
-                guard errno == EAGAIN else { throw .closed }
+            } else if errno == EAGAIN {
                 try wait(for: POLLOUT, until: deadline)
+            } else if errno != EINTR {
+                throw .closed
             }
         }
     }
@@ -45,16 +64,17 @@ struct RedisSocket {
     ) throws(RedisError) -> Int {
         while true {
             // Also when bytes are there: else a peer that always has one more would hold us for ever.
-            guard deadline.remaining > .zero else { throw .timedOut }
-            let count = unsafe Self.withMessage(first, second) { unsafe recvmsg(descriptor, &$0, Self.dontWait) }
+            let left = deadline.remaining
+            guard left > .zero else { throw .timedOut }
+            // Late by a tenth of its time at most.
+            let mayBlock = left >= patience * 9 / 10 && patience > .zero
+            let flags = mayBlock ? 0 : Self.dontWait
+            let count = unsafe Self.withMessage(first, second) { unsafe recvmsg(descriptor, &$0, flags) }
             if count > 0 { return count }
-            guard count < 0, errno == EAGAIN else { throw .closed }
-            try wait(for: POLLIN, until: deadline)
+            guard count < 0, errno == EAGAIN || errno == EINTR else { throw .closed }
+            if !mayBlock { try wait(for: POLLIN, until: deadline) }
         }
     }
-
-    /// Waits for the first bytes of an answer: `receive` would try in vain first.
-    func waitToReceive(until deadline: Deadline) throws(RedisError) { try wait(for: POLLIN, until: deadline) }
 
     /// Returns when the descriptor is ready or has failed; the call that follows tells which.
     func wait(for event: Int32, until deadline: Deadline) throws(RedisError) {
@@ -79,15 +99,7 @@ struct RedisSocket {
             var message = unsafe msghdr()
             unsafe message.msg_iov = vector.baseAddress
             unsafe message.msg_iovlen = 2
-            return retrying { unsafe call(&message) }
+            return unsafe call(&message)
         }
-    }
-}
-
-/// Repeats a system call that a signal interrupted.
-private func retrying(_ call: () -> Int) -> Int {
-    while true {
-        let result = call()
-        if result >= 0 || errno != EINTR { return result }
     }
 }

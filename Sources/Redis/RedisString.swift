@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A string value that stands open on a connection, to be read piece by piece.
 public struct RedisString: Sendable, Hashable {
     /// The last bytes of the value, as many as were asked for or the value has.
@@ -22,15 +24,20 @@ struct OpenString {
 
     mutating func drop(_ count: Int) { remaining -= count }
 
-    /// Counts the first `count` bytes and compares those of them that belong to the tail. The tail came by a command of
-    /// its own, and between the two another client may have written another value of the same length.
-    mutating func accept(_ bytes: borrowing MutableSpan<UInt8>, count: Int) throws(RedisError) {
+    /// Counts the next bytes and compares those of them that belong to the tail. The tail came by a command of its own,
+    /// and between the two another client may have written another value of the same length.
+    mutating func accept(_ bytes: UnsafeRawBufferPointer) throws(RedisError) {
         let tail = string.tail
         let tailStart = remaining - tail.count
-        remaining -= count
-        for index in min(count, max(0, tailStart))..<count where bytes[index] != tail[index - tailStart] {
-            throw .overwritten
+        remaining -= bytes.count
+        let compared = min(bytes.count, max(0, tailStart))..<bytes.count
+        guard !compared.isEmpty else { return }
+        let isSame = unsafe tail.withUnsafeBytes { tail in
+            let expected = unsafe UnsafeRawBufferPointer(rebasing: tail[(compared.lowerBound - tailStart)...])
+            guard let expected = expected.baseAddress, let found = bytes.baseAddress else { return false }
+            return unsafe memcmp(expected, found + compared.lowerBound, compared.count) == 0
         }
+        guard isSame else { throw .overwritten }
     }
 }
 
@@ -61,11 +68,9 @@ extension RedisConnection {
         _ key: [UInt8], _ tail: Int, _ limit: Int, _ overall: ContinuousClock.Instant?, on socket: RedisSocket
     ) throws(RedisError) -> RedisString? {
         let deadline = Deadline(after: timeouts.command, atMost: overall)
-        let key = RedisArgument(key)
-        // -0 is the first byte, not the last: no bytes of tail are not asked for.
-        let getTail: [[RedisArgument]] = tail == 0 ? [] : [["GETRANGE", key, RedisArgument(-tail), "-1"]]
-        try send(getTail + [["GET", key]], on: socket, until: deadline)
-
+        try send(Self.openCommands(key, tail), on: socket, until: deadline)
+        // Little more than the tail and the heads: what comes behind them goes to where the caller wants it.
+        try receive(from: socket, until: deadline, atMost: tail + Self.headsLength)
         let (end, refusal) = tail == 0 ? ([], nil) : try receiveTail(atMost: tail, from: socket, until: deadline)
         switch try receiveHead(from: socket, until: deadline) {
         case .null:
@@ -91,20 +96,49 @@ extension RedisConnection {
         }
     }
 
+    /// What is left of the open string.
+    public func readAll() throws(RedisError) -> [UInt8] {
+        guard socket != nil else { throw .closed }
+        guard case .reading(let open) = state else { return [] }
+        var failure: RedisError?
+        // Memory that is about to be written over need not be cleared.
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: open.remaining) { buffer, count in
+            do throws(RedisError) {
+                let whole = UnsafeMutableRawBufferPointer(buffer)
+                while count < whole.count {
+                    let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: whole[count...])
+                    let read = try unsafe self.read(into: rest)
+                    guard read > 0 else { throw .closed }
+                    count += read
+                }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
     /// Puts the next bytes of the open string into `buffer` and returns how many there are: at least one, or 0 after the
     /// last. They come from the socket straight into it, but for what arrived together with the head.
     /// `overwritten` says that the bytes read so far do not end in `tail`: nothing of them can be relied on.
     public func read(into buffer: inout MutableSpan<UInt8>) throws(RedisError) -> Int {
         precondition(!buffer.isEmpty, "room for at least one byte")
+        return try unsafe buffer.withUnsafeMutableBytes { buffer throws(RedisError) in try unsafe read(into: buffer) }
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer) throws(RedisError) -> Int {
         guard let socket else { throw .closed }
         guard case .reading(var open) = state else { return 0 }
         let deadline = Deadline(after: open.patience ?? timeouts.command, atMost: open.deadline)
         do {
-            var count = reader.take(into: &buffer, atMost: open.remaining)
-            if count == 0 {
-                count = try receive(into: &buffer, atMost: open.remaining, from: socket, until: deadline)
+            var count = unsafe reader.take(into: buffer, atMost: open.remaining)
+            if count < min(open.remaining, buffer.count) {
+                // What came together with the head is little. More must come, and a piece should be worth its while.
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+                count += try unsafe receive(into: rest, atMost: open.remaining - count, from: socket, until: deadline)
             }
-            try open.accept(buffer, count: count)
+            try unsafe open.accept(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
             state = .reading(open)
             if open.remaining == 0 { try endString(from: socket, until: deadline) }
             return count
@@ -151,6 +185,25 @@ extension RedisConnection {
 // MARK: - Parts of an answer
 
 extension RedisConnection {
+    /// More than the first lines of two strings and the end of one.
+    private static let headsLength = 64
+
+    private static func openCommands(_ key: [UInt8], _ tail: Int) -> [UInt8] {
+        var writer = RESPWriter(capacity: 128 + 2 * key.count)
+        // -0 is the first byte, not the last: no bytes of tail are not asked for.
+        if tail > 0 {
+            writer.begin(words: 4)
+            writer.write("GETRANGE")
+            writer.write(key)
+            writer.write(String(-tail))
+            writer.write("-1")
+        }
+        writer.begin(words: 2)
+        writer.write("GET")
+        writer.write(key)
+        return writer.bytes
+    }
+
     func receiveHead(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) -> RESPReader.Head {
         while true {
             if let head = try reader.head() { return head }
@@ -181,6 +234,7 @@ extension RedisConnection {
         _ length: Int, from socket: RedisSocket, until deadline: Deadline
     ) throws(RedisError) -> [UInt8] {
         var content: [UInt8] = []
+        content.reserveCapacity(length)
         while content.count < length {
             if reader.buffered == 0 { try receive(from: socket, until: deadline) }
             reader.take(appendingTo: &content, atMost: length - content.count)
@@ -202,19 +256,18 @@ extension RedisConnection {
     /// Bytes of the value into the caller's memory; when that takes the last of them, what follows goes into the reader
     /// by the same system call.
     private func receive(
-        into buffer: inout MutableSpan<UInt8>, atMost limit: Int, from socket: RedisSocket, until deadline: Deadline
+        into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int, from socket: RedisSocket,
+        until deadline: Deadline
     ) throws(RedisError) -> Int {
-        try unsafe buffer.withUnsafeMutableBytes { target throws(RedisError) in
-            let wanted = unsafe UnsafeMutableRawBufferPointer(rebasing: target.prefix(limit))
-            var direct = 0
-            try unsafe reader.fill { space throws(RedisError) in
-                let beyond = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: space.prefix(wanted.count == limit ? space.count : 0))
-                let count = try unsafe socket.receive(into: wanted, beyond, until: deadline)
-                direct = min(count, wanted.count)
-                return count - direct
-            }
-            return direct
+        let wanted = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(limit))
+        var direct = 0
+        try unsafe reader.fill { space throws(RedisError) in
+            let beyond = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: space.prefix(wanted.count == limit ? space.count : 0))
+            let count = try unsafe socket.receive(into: wanted, beyond, until: deadline)
+            direct = min(count, wanted.count)
+            return count - direct
         }
+        return direct
     }
 }

@@ -1,4 +1,4 @@
-/// Takes the pieces of a value that `RedisConnection.setString` writes, and sends them as they come.
+/// Takes the pieces of a value that `RedisConnection.pipeline(_:writing:then:)` writes, and sends them as they come.
 ///
 /// A small piece waits for the next, a large one goes from the caller's memory to the socket without being copied.
 public struct RedisStringWriter: ~Copyable {
@@ -32,10 +32,10 @@ public struct RedisStringWriter: ~Copyable {
         remaining -= piece.count
     }
 
-    /// Ends the value, if it is whole.
-    mutating func finish() throws(RedisError) {
+    /// Ends the value, if it is whole, and sends what comes behind it.
+    mutating func finish(_ rest: [UInt8]) throws(RedisError) {
         guard remaining == 0 else { throw .lengthMismatch }
-        waiting += [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
+        waiting += [UInt8(ascii: "\r"), UInt8(ascii: "\n")] + rest
         try unsafe flush(with: UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
@@ -48,52 +48,72 @@ public struct RedisStringWriter: ~Copyable {
     }
 }
 
-extension RedisConnection {
-    /// Sets `key` to a value of `length` bytes that expires after `expiry` (whole seconds, at least one), without
-    /// holding it: `body` writes it in pieces. Each write has the command timeout, all of it `deadline`.
-    ///
-    /// Redis sees the value whole or not at all. When the pieces do not add up to `length` or `body` throws, the
-    /// connection is closed, since Redis waits for the rest. `body` must not use the connection otherwise.
-    public func setString(
-        _ key: [UInt8], expiry: Duration, length: Int, deadline: ContinuousClock.Instant? = nil,
-        _ body: (inout RedisStringWriter) throws(RedisError) -> Void
-    ) throws(RedisError) {
+/// A command whose last word is a value that is written in pieces.
+public struct RedisValueCommand: Sendable, Hashable {
+    /// The words before the value.
+    public let words: [RedisArgument]
+    /// How many bytes the value has.
+    public let length: Int
+
+    /// Describes a command; nothing is sent.
+    public init(_ words: [RedisArgument], length: Int) {
         precondition(length >= 0, "sizes are not negative")
+        self.words = words
+        self.length = length
+    }
+
+    /// The command as it goes over the wire, up to the value: after that only CR LF is left to send.
+    var head: [UInt8] {
+        var writer = RESPWriter()
+        writer.begin(words: words.count + 1)
+        for word in words { writer.write(word.bytes) }
+        writer.beginWord(length: length)
+        return writer.bytes
+    }
+}
+
+extension RedisConnection {
+    /// Sends commands, among them one with a large value, in one pipeline without holding the value: `body` writes it in
+    /// pieces. Returns their answers in order, an error answer among them as `.error`. Each write has the command timeout,
+    /// all of it `deadline`.
+    ///
+    /// When the pieces do not add up to the length or `body` throws, the connection is closed, since Redis waits for the
+    /// rest; of the command with the value, and of all behind it, it has then done nothing. `body` must not use the
+    /// connection otherwise.
+    public func pipeline(
+        _ before: [[RedisArgument]], writing command: RedisValueCommand, then after: [[RedisArgument]],
+        deadline: ContinuousClock.Instant? = nil, _ body: (inout RedisStringWriter) throws(RedisError) -> Void
+    ) throws(RedisError) -> [RedisReply] {
+        let head = Self.encode(before) + command.head
+        let rest = Self.encode(after)
         let socket = try begin()
         state = .writing
         var writer = RedisStringWriter(
-            head: Self.setHead(key, expiry, length), length: length, socket: socket, timeout: timeouts.command,
-            deadline: deadline)
+            head: head, length: command.length, socket: socket, timeout: timeouts.command, deadline: deadline)
         do {
             try body(&writer)
-            try writer.finish()
+            try writer.finish(rest)
+            state = .idle
+            let deadline = Deadline(after: timeouts.command, atMost: deadline)
+            return try receiveReplies(before.count + 1 + after.count, from: socket, until: deadline)
         } catch {
             discard()
             throw error
         }
-        state = .idle
-        do {
-            try receiveOK(from: socket, until: Deadline(after: timeouts.command, atMost: deadline))
-        } catch {
-            throw failed(error)
-        }
     }
 
-    private func receiveOK(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
-        try socket.waitToReceive(until: deadline)
-        let head = try receiveHead(from: socket, until: deadline)
-        try endReply()
-        switch head {
+    /// Sets `key` to a value of `length` bytes that expires after `expiry` (whole milliseconds, at least one), as
+    /// `pipeline(_:writing:then:)` does: Redis sees the value whole or not at all.
+    public func setString(
+        _ key: [UInt8], expiry: Duration, length: Int, deadline: ContinuousClock.Instant? = nil,
+        _ body: (inout RedisStringWriter) throws(RedisError) -> Void
+    ) throws(RedisError) {
+        let command = RedisValueCommand(
+            ["PSETEX", RedisArgument(key), RedisArgument(milliseconds: expiry)], length: length)
+        switch try pipeline([], writing: command, then: [], deadline: deadline, body).first {
         case .status("OK"): return
         case .error(let message): throw RedisError(refusal: message)
-        case .status, .integer, .string, .array, .null: throw .protocolViolation
+        default: throw failed(.protocolViolation)
         }
-    }
-
-    /// SETEX up to the value, which is its last word: after it only CR LF is left to send.
-    private static func setHead(_ key: [UInt8], _ expiry: Duration, _ length: Int) -> [UInt8] {
-        let seconds = String(max(1, expiry.components.seconds))
-        let command = "*4\r\n$5\r\nSETEX\r\n$\(key.count)\r\n"
-        return Array(command.utf8) + key + Array("\r\n$\(seconds.utf8.count)\r\n\(seconds)\r\n$\(length)\r\n".utf8)
     }
 }

@@ -102,6 +102,20 @@ import Testing
         }
     }
 
+    /// A read may block in the kernel, but not past a deadline that is nearer than the command timeout.
+    @Test("a silent peer is given up at the caller's deadline", arguments: ["", "$3\r\nabc\r\n$5\r\n12"])
+    func silenceUntilDeadline(_ answer: String) throws {
+        try withPeer(answering: answer) { redis throws in
+            let start = ContinuousClock.now
+            #expect(throws: RedisError.timedOut) {
+                _ = try redis.openString(
+                    bytes("a"), tail: 3, limit: 1000, deadline: start + .milliseconds(100))
+                _ = try redis.readAll()
+            }
+            #expect(.now - start < RedisTimeouts.patient.command)
+        }
+    }
+
     @Test("a peer that says nothing, or stops in mid value", arguments: ["", "$3\r\nabc\r\n$5\r\n12"])
     func silence(_ answer: String) throws {
         try withPeer(answering: answer, .short) { redis throws in

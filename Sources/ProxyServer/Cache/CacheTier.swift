@@ -2,16 +2,77 @@ import ProxyCore
 
 /// A place where images are kept. The handler knows no other thing of a cache.
 protocol CacheTier: Sendable {
-    /// The image of `urlText`, sound and not expired, or why there is none. Never throws: a cache that fails is a miss.
+    /// The image of `urlText`, fresh or not, or why there is none. Never throws: a cache that fails is a miss.
     func lookup(_ urlText: String) -> CacheLookup
-    /// Writes an image, replacing what is there. Blocking; called on the store queue.
-    func store(_ image: TeeBuffer, of urlText: String, type: MediaType, fetchedAt: Int64) throws(CacheFailure)
+    /// Takes an image while it comes; `length` is its size in bytes where it is known. Nothing is there for others before
+    /// it is whole.
+    func makeWriter(for urlText: String, length: Int?) -> any CacheWriter
+    /// Gives an image that was found another record, as a 304 does, without moving its bytes. False when the cache has
+    /// another image by now.
+    func renew(
+        _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
+    ) throws(CacheFailure) -> Bool
+    /// Forgets an image. Never throws: one that stays is stale, and asked about again.
+    func remove(_ urlText: String)
     /// Writes the metadata of an image, whatever became of the image itself.
     func storeMetadata(_ metadata: ImageMetadata, of urlText: String) throws(CacheFailure)
     /// Whether it answers, as far as the last calls tell. Costs nothing.
     var isAvailable: Bool { get }
-    /// What is in the cache now.
+    /// What is in the cache now, entry by entry: exact, in a time that grows with their number.
     func statistics() throws(CacheFailure) -> CacheStatistics
+    /// What is in the cache, in a time that does not grow, and what is known of the cache itself.
+    func overview() throws(CacheFailure) -> CacheOverview
+    /// Sees to it that `overview` has something to tell. Called in the background, from time to time; may take long, and
+    /// ends soon after `isStopping` says so.
+    func keepCount(isStopping: () -> Bool)
+    /// Adds what this process has counted to what its host has.
+    func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure)
+    /// What each host has counted that was heard of lately.
+    func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)]
+
+    /// Asks to be the one, among all processes and hosts, who fetches `urlText`, for `time` at most. One round trip.
+    func claimFetch(of urlText: String, as token: FetchToken, for time: Duration) -> FetchClaim
+    /// Goes on being the one for `time` from now; false when somebody else may be by now.
+    func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool
+    /// Ends being the one, if it still is. Who asks within `time` is told `verdict`, if there is one.
+    func endFetch(of urlText: String, as token: FetchToken, leaving verdict: String?, for time: Duration)
+}
+
+/// Who fetches: nobody else has the same.
+struct FetchToken: Hashable, Sendable {
+    let text: String
+
+    init() {
+        let halves = [UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max)]
+        text = halves.map { String($0, radix: 16) }.joined(separator: "-")
+    }
+
+    /// Whether these bytes could be somebody's token.
+    static func isToken(_ bytes: [UInt8]) -> Bool {
+        let halves = bytes.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return halves.count == 2 && halves.allSatisfy { UInt64(String(decoding: $0, as: UTF8.self), radix: 16) != nil }
+    }
+}
+
+enum FetchClaim: Equatable {
+    /// `isCached` when there is a record of the image by now, in whatever state.
+    case granted(isCached: Bool)
+    /// Another one fetches.
+    case taken
+    /// Another one fetched, and there is this to say of it.
+    case left(String)
+    /// The cache cannot tell.
+    case unavailable
+}
+
+/// Writes one image, piece by piece. Blocking; its calls come one after another, on the store queue.
+protocol CacheWriter: AnyObject {
+    /// Takes the next bytes of the image.
+    func append(_ chunk: [UInt8]) throws(CacheFailure)
+    /// Puts the image, which is whole, in the place of what was there; it stays for `expiry`.
+    func commit(_ record: ImageRecord, expiry: Duration) throws(CacheFailure)
+    /// Gives the image up, as the end of the writer does and every failure. Harmless when repeated, or after `commit`.
+    func discard()
 }
 
 enum CacheLookup {
@@ -24,46 +85,54 @@ enum CacheLookup {
 }
 
 /// The cache did not do what it was asked; `reason` is for the log.
-struct CacheFailure: Error, Equatable, CustomStringConvertible {
+public struct CacheFailure: Error, Equatable, CustomStringConvertible {
     let reason: String
-    var description: String { reason }
+    public var description: String { reason }
 }
 
 /// An image found in a cache, to be read once, on the thread that found it.
 protocol CachedBody: AnyObject {
-    /// Hands out the bytes in pieces, each valid during the call. False when they turn out damaged on the way: the
-    /// response is then not whole.
-    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool
+    /// Hands out those bytes of the image that are in `range` in pieces, each valid during the call. False when they turn
+    /// out damaged on the way: the response is then not whole.
+    func forEachPiece(
+        in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
+    ) throws(ProxyError) -> Bool
 }
 
 struct CachedImage {
     let type: MediaType
-    let size: Int
-    /// Unix milliseconds.
-    let expiresAt: Int64
+    let record: ImageRecord
     /// Of the record that it was read from.
     let fingerprint: RecordFingerprint
     let body: any CachedBody
+
+    /// Bytes.
+    var size: Int { record.size }
+
+    /// What is known of it, without what holds its bytes.
+    func withoutBody() -> CachedImage {
+        CachedImage(type: type, record: record, fingerprint: fingerprint, body: NoBody())
+    }
+
+    /// Hands out the whole image.
+    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool {
+        try self.body.forEachPiece(in: 0..<size, body)
+    }
+}
+
+/// The body of an image of which only the description is kept.
+private final class NoBody: CachedBody {
+    func forEachPiece(
+        in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
+    ) throws(ProxyError) -> Bool { range.isEmpty }
 }
 
 extension CachedImage {
     init(_ entry: MemoryEntry) {
-        self.init(
-            type: entry.type, size: entry.size, expiresAt: entry.expiresAt, fingerprint: entry.fingerprint, body: entry)
+        self.init(type: entry.type, record: entry.record, fingerprint: entry.fingerprint, body: entry)
     }
 
     init(_ image: CachedImage, gatheredBy body: any CachedBody) {
-        self.init(
-            type: image.type, size: image.size, expiresAt: image.expiresAt, fingerprint: image.fingerprint, body: body)
+        self.init(type: image.type, record: image.record, fingerprint: image.fingerprint, body: body)
     }
-}
-
-/// What is in the cache, as the statistics tell it.
-public struct CacheStatistics: Sendable, Equatable {
-    public var totalImages = 0
-    /// Bytes of images, not of records.
-    public var totalSize = 0
-    /// Unix milliseconds.
-    public var oldestCache: Int64?
-    public var newestCache: Int64?
 }

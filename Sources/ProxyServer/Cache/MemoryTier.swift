@@ -14,7 +14,7 @@ final class MemoryTier: Sendable {
 
     /// An entry for a larger image would push out too much for one.
     private static let largestShare = 8
-    /// What an entry costs besides its bytes: key, head, links.
+    /// What an entry costs besides its bytes: key, record, links.
     fileprivate static let overhead = 1024
 
     fileprivate struct State {
@@ -63,6 +63,20 @@ final class MemoryTier: Sendable {
             return evicted
         }
         withExtendedLifetime(evicted) {}
+    }
+
+    /// Gives the entry that is a copy of `old` the record that has taken its place, if it is still there.
+    func renew(
+        _ key: CacheKey, from old: RecordFingerprint, to new: RecordFingerprint, _ record: ImageRecord
+    ) {
+        let replaced = state.withLock { state -> MemoryEntry? in
+            guard let place = state.places[key], let entry = state.slots[place].entry, entry.fingerprint == old else {
+                return nil
+            }
+            state.slots[place].entry = MemoryEntry(entry, renewedAs: record, new)
+            return entry
+        }
+        withExtendedLifetime(replaced) {}
     }
 
     func remove(_ key: CacheKey) {
@@ -117,8 +131,7 @@ extension MemoryTier.State {
 /// One image in memory. Immutable but for the time of its last comparison with Redis.
 final class MemoryEntry: CachedBody, Sendable {
     let type: MediaType
-    /// Unix milliseconds.
-    let expiresAt: Int64
+    let record: ImageRecord
     /// Of the record in Redis that this is a copy of.
     let fingerprint: RecordFingerprint
     private let bytes: [UInt8]
@@ -130,10 +143,19 @@ final class MemoryEntry: CachedBody, Sendable {
     /// the end of it waiting for minutes.
     init(_ image: CachedImage, _ bytes: [UInt8], readAt: ContinuousClock.Instant) {
         type = image.type
-        expiresAt = image.expiresAt
+        record = image.record
         fingerprint = image.fingerprint
         self.bytes = bytes
         checked = Mutex(readAt)
+    }
+
+    /// The same image under another record, which was written to Redis just now.
+    init(_ entry: MemoryEntry, renewedAs record: ImageRecord, _ fingerprint: RecordFingerprint) {
+        type = entry.type
+        self.record = record
+        self.fingerprint = fingerprint
+        bytes = entry.bytes
+        checked = Mutex(.now)
     }
 
     /// True, for one caller, when the last comparison is longer ago than `interval`.
@@ -146,10 +168,12 @@ final class MemoryEntry: CachedBody, Sendable {
         }
     }
 
-    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool {
+    func forEachPiece(
+        in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
+    ) throws(ProxyError) -> Bool {
         let bytes = bytes
         let span = RawSpan(_elements: bytes.span)
-        try body(span)
+        try body(span.extracting(range.clamped(to: bytes.indices)))
         return true
     }
 }

@@ -22,6 +22,9 @@ struct RecordReading {
         case damaged(String)
     }
 
+    /// The damage of a record that another took the place of while it was read.
+    static let replaced = "replaced"
+
     /// A value up to this length is read whole, checked whole, and decoded where it lies.
     static let wholeLength = 128 << 10
 
@@ -30,10 +33,10 @@ struct RecordReading {
         let lease = try redis { () throws(RedisError) in try pool.lease() }
         guard let value = try openString(on: lease) else { return nil }
         if value.length <= Self.wholeLength { return try whole(value, lease) }
-        guard let located = ImageRecord.parse(tail: value.tail.span, length: value.length),
-            case .range(let range) = located.text
-        else { return try whole(value, lease) }
-        return try stream(value, located.record, range, lease)
+        guard let located = ImageRecord.parse(tail: value.tail.span, length: value.length) else {
+            return try whole(value, lease)
+        }
+        return try stream(value, located, lease)
     }
 
     private func openString(on lease: RedisLease) throws(Failure) -> RedisString? {
@@ -45,48 +48,54 @@ struct RecordReading {
 
     /// Any layout, in memory.
     private func whole(_ value: RedisString, _ lease: RedisLease) throws(Failure) -> CachedImage {
-        var bytes = [UInt8](repeating: 0, count: value.length)
-        try redis { () throws(RedisError) in try lease.connection.read(all: &bytes) }
+        var bytes = try redis { () throws(RedisError) in try lease.connection.readAll() }
         let located: ImageRecord.Located
         do { located = try ImageRecord.locate(in: bytes.span) } catch { throw .damaged(error.rawValue) }
-        var range = 0..<0
-        switch located.text {
-        case .range(let place): range = place
-        case .unescaped(let text):
-            bytes = text
-            range = bytes.indices
+        let range = try Self.decode(located, in: &bytes)
+        let type = try Self.type(of: located.record, beginning: RawSpan(_elements: bytes.span).extracting(range))
+        return CachedImage(
+            type: type, record: located.record, fingerprint: fingerprint(value), body: WholeBody(bytes, range))
+    }
+
+    /// Where the image lies when what was located in `bytes` is decoded.
+    private static func decode(_ located: ImageRecord.Located, in bytes: inout [UInt8]) throws(Failure) -> Range<Int> {
+        let text: Range<Int>
+        switch located.content {
+        case .bytes(let range): return range
+        case .text(let range): text = range
+        case .unescaped(let unescaped):
+            bytes = unescaped
+            text = bytes.indices
         }
         let count: Int
         do {
             var span = bytes.mutableSpan
-            count = try Base64.decode(inPlace: &span, range)
+            count = try Base64.decode(inPlace: &span, text)
         } catch { throw .damaged("base64") }
         guard count == located.record.size else { throw .damaged(RecordError.sizeMismatch.rawValue) }
-        let image = range.lowerBound..<range.lowerBound + count
-        let type = try Self.type(of: located.record, beginning: RawSpan(_elements: bytes.span).extracting(image))
-        return CachedImage(
-            type: type, size: count, expiresAt: located.record.expiresAt, fingerprint: fingerprint(value),
-            body: WholeBody(bytes, image))
+        return text.lowerBound..<text.lowerBound + count
     }
 
-    /// Our layout, too long to be held: read through once for its soundness, then streamed.
+    /// Our layouts, too long to be held: streamed, a text once it has been read through for its soundness.
     private func stream(
-        _ value: RedisString, _ record: ImageRecord, _ range: Range<Int>, _ lease: RedisLease
+        _ value: RedisString, _ located: ImageRecord.Located, _ lease: RedisLease
     ) throws(Failure) -> CachedImage {
         let fingerprint = fingerprint(value)
-        var stream = RecordStream(lease, textRange: range, size: record.size)
-        if !verified.contains(fingerprint.value) {
+        var stream = RecordStream(lease, located, length: value.length)
+        // Of raw bytes there is nothing to be verified that the stream does not see in time.
+        if stream.isText, !verified.contains(fingerprint.value) {
             try stream.verify(patience: patience)
             verified.insert(fingerprint.value)
             let again = try openString(on: lease)
             // Replaced meanwhile: what is there now is another record, for the next request to read.
-            guard let again, again.length == value.length, again.tail == value.tail else { throw .damaged("replaced") }
-            stream = RecordStream(lease, textRange: range, size: record.size)
+            guard let again, again.length == value.length, again.tail == value.tail else {
+                throw .damaged(Self.replaced)
+            }
+            stream = RecordStream(lease, located, length: value.length)
         }
+        let record = located.record
         let type = try stream.readFirstPiece { (first) throws(Failure) in try Self.type(of: record, beginning: first) }
-        return CachedImage(
-            type: type, size: record.size, expiresAt: record.expiresAt, fingerprint: fingerprint,
-            body: StreamedBody(stream))
+        return CachedImage(type: type, record: record, fingerprint: fingerprint, body: StreamedBody(stream))
     }
 
     private func fingerprint(_ value: RedisString) -> RecordFingerprint {
@@ -119,22 +128,12 @@ final class WholeBody: CachedBody {
     /// The image for memory: a copy, since the buffer is a third longer, as the base64 was, and memory counts images.
     func entry(for image: CachedImage) -> MemoryEntry { MemoryEntry(image, Array(bytes[range]), readAt: .now) }
 
-    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool {
+    func forEachPiece(
+        in part: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
+    ) throws(ProxyError) -> Bool {
         let bytes = bytes
-        let span = RawSpan(_elements: bytes.span)
-        try body(span.extracting(range))
+        let image = RawSpan(_elements: bytes.span).extracting(range)
+        try body(image.extracting(part.clamped(to: 0..<range.count)))
         return true
-    }
-}
-
-extension RedisConnection {
-    /// Reads the open string to its end; `bytes` has its length.
-    fileprivate func read(all bytes: inout [UInt8]) throws(RedisError) {
-        var filled = 0
-        while filled < bytes.count {
-            var span = bytes.mutableSpan
-            var rest = span._mutatingExtracting(droppingFirst: filled)
-            filled += try read(into: &rest)
-        }
     }
 }

@@ -14,7 +14,7 @@ final class RedisHealth: Sendable {
     private let state = Mutex<State>(State())
     /// Whether `nextProbe` is set; written with it, under the lock. Every request asks, and nearly always it is not.
     private let isOpen = Atomic<Bool>(false)
-    private let probes = DispatchQueue(label: "image-proxy.redis-probe", qos: .utility)
+    private let probes = DispatchQueue(label: "image-proxy.redis-probe")
 
     private struct State {
         var failures = 0

@@ -4,32 +4,31 @@ import FastCGI
 import Logging
 import ProxyCore
 
-/// Images in Redis, in the record that the TypeScript application shares.
+/// Images in Redis, in the record that the TypeScript application shares, or raw.
 ///
 /// Sendable: connections come from the pool and go back to it; what else it holds is immutable or behind a lock.
 final class RedisTier: CacheTier {
     let pool: RedisPool
     let health: RedisHealth
     /// Fingerprints of large records: some tens of kilobytes.
-    private let verified = RecentSet(capacity: 4096)
+    let verified = RecentSet(capacity: 4096)
     let imageKeys: CacheKeyTemplate
     private let metadataKeys: CacheKeyTemplate
     private let settings: Configuration.Cache
-    private let turnstile: Turnstile
+    let turnstile: Turnstile
+    let census: Census
     private let metrics: Metrics
-    private let clock: WallClock
 
     init(
         _ location: RedisLocation, _ settings: Configuration.Cache, turnstile: Turnstile, metrics: Metrics,
-        logger: Logger,
-        clock: @escaping WallClock = systemClock
+        logger: Logger
     ) {
         let endpoint = RedisEndpoint(location)
         let timeouts = RedisTimeouts(connect: settings.timeout, command: settings.timeout)
         self.settings = settings
         self.turnstile = turnstile
         self.metrics = metrics
-        self.clock = clock
+        census = Census()
         imageKeys = settings.imageKey
         metadataKeys = settings.metadataKey
         pool = RedisPool(to: endpoint, timeouts: timeouts, capacity: OpenFiles.resting)
@@ -47,16 +46,18 @@ final class RedisTier: CacheTier {
     func lookup(_ key: CacheKey) -> CacheLookup {
         guard health.permitsReads() else { return .unavailable }
         do {
-            let reading = RecordReading(
-                key: key, pool: pool, verified: verified, limit: longestRecord,
-                patience: settings.timeout * 2)
+            let reading = reading(key)
             let found = try turnstile.waitingBriefly { () throws(RecordReading.Failure) in try reading.open() }
             guard let image = found else { return .absent }
-            guard image.expiresAt > clock() else { return .absent }
             return .hit(image)
         } catch {
             return failed(error)
         }
+    }
+
+    func reading(_ key: CacheKey) -> RecordReading {
+        RecordReading(
+            key: key, pool: pool, verified: verified, limit: longestRecord, patience: settings.timeout * 2)
     }
 
     private func failed(_ failure: RecordReading.Failure) -> CacheLookup {
@@ -94,29 +95,21 @@ final class RedisTier: CacheTier {
         }
     }
 
-    func store(
-        _ image: TeeBuffer, of urlText: String, type: MediaType, fetchedAt: Int64
-    ) throws(CacheFailure) {
-        let lifetime = settings.imageTTL
-        let record = ImageRecord(
-            contentType: type.contentType, size: image.size, cachedAt: fetchedAt,
-            expiresAt: fetchedAt + Int64(lifetime.wholeMilliseconds))
-        let (opening, closing) = (ImageRecord.opening, record.closing())
-        try write { (connection) throws(RedisError) in
-            try connection.setString(
-                imageKeys.key(for: urlText).bytes, expiry: lifetime, length: record.encodedLength()
-            ) { (writer) throws(RedisError) in
-                try writer.write(opening.span)
-                var text: [UInt8] = []
-                for chunk in image.chunks {
-                    text.removeAll(keepingCapacity: true)
-                    Base64.encode(chunk.span, appendingTo: &text)
-                    try writer.write(text.span)
-                }
-                try writer.write(closing.span)
-            }
+    func makeWriter(for urlText: String, length: Int?) -> any CacheWriter {
+        RedisWriter(self, key(for: urlText), settings.format, length: length)
+    }
+
+    /// Removes a key that nobody will miss, if Redis is there; else it expires.
+    func unlink(_ key: RedisArgument) {
+        guard health.permitsReads() else { return }
+        do throws(RedisError) {
+            _ = try pool.withConnection { (connection) throws(RedisError) in try connection.command(["UNLINK", key]) }
+        } catch {
+            health.failed(error)
         }
     }
+
+    func remove(_ urlText: String) { unlink(RedisArgument(key(for: urlText).bytes)) }
 
     func storeMetadata(_ metadata: ImageMetadata, of urlText: String) throws(CacheFailure) {
         let value = metadata.encoded()
@@ -127,15 +120,28 @@ final class RedisTier: CacheTier {
         }
     }
 
-    private func write(_ body: (RedisConnection) throws(RedisError) -> Void) throws(CacheFailure) {
+    func write<Result: Sendable>(
+        _ body: (RedisConnection) throws(RedisError) -> Result
+    ) throws(CacheFailure) -> Result {
         guard health.permitsWrites() else { throw CacheFailure(reason: "Redis is away") }
         do {
-            try pool.withConnection(body)
+            return try pool.withConnection(body)
         } catch {
             metrics.cacheFailures.add()
             health.failed(error)
             throw CacheFailure(reason: "\(error)")
         }
+    }
+
+    /// Runs a script that writes. A server where none may be run is none the worse for it.
+    func run(_ script: RedisScript) throws(CacheFailure) -> RedisReply {
+        let reply = try write { (connection) throws(RedisError) in
+            try connection.pipeline([script.command]).first ?? .null
+        }
+        guard case .error(let message) = reply else { return reply }
+        let refusal = RedisError(refusal: message)
+        if refusal.reach == .writes { health.failed(refusal) }
+        throw CacheFailure(reason: "\(refusal)")
     }
 
     /// The longest value that is read as a record: the gate's, but no less than a generous one, since a gate that was

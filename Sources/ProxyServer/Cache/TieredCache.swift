@@ -3,14 +3,13 @@ import ProxyCore
 /// Memory in front of Redis.
 ///
 /// Redis has the last word: a copy in memory is compared with its record before it is served, unless that was done within
-/// the last half second. So what was replaced or purged, by whichever process, is gone from here within a second; and
-/// while Redis is away, what is in memory goes on being served until it expires.
+/// the last half second. So what was replaced or purged, by whichever process, or has expired there, is gone from here
+/// within a second; and while Redis is away, what is in memory stays. Whether it is fresh is for others to judge.
 ///
 /// An image comes into memory with its second hit in Redis. What is asked for twice, a miss and a hit, leaves memory alone.
 final class TieredCache: CacheTier {
     private let memory: MemoryTier
     private let redis: RedisTier
-    private let clock: WallClock
     /// Records that were hit once.
     private let candidates = RecentSet(capacity: 8192)
     /// What is being gathered for memory, over all requests, is bounded as memory is.
@@ -18,10 +17,9 @@ final class TieredCache: CacheTier {
 
     private static let checkInterval = Duration.milliseconds(500)
 
-    init(memory: MemoryTier, redis: RedisTier, gatheringLimit: Int, clock: @escaping WallClock = systemClock) {
+    init(memory: MemoryTier, redis: RedisTier, gatheringLimit: Int) {
         self.memory = memory
         self.redis = redis
-        self.clock = clock
         gathering = StoreBudget(limit: gatheringLimit)
     }
 
@@ -40,8 +38,34 @@ final class TieredCache: CacheTier {
         return .hit(promote(image, key))
     }
 
-    func store(_ image: TeeBuffer, of urlText: String, type: MediaType, fetchedAt: Int64) throws(CacheFailure) {
-        try redis.store(image, of: urlText, type: type, fetchedAt: fetchedAt)
+    func makeWriter(for urlText: String, length: Int?) -> any CacheWriter {
+        redis.makeWriter(for: urlText, length: length)
+    }
+
+    func renew(
+        _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
+    ) throws(CacheFailure) -> Bool {
+        let key = redis.key(for: urlText)
+        guard let renewed = try redis.renewed(image.fingerprint, as: record, expiry: expiry, key) else { return false }
+        memory.renew(key, from: image.fingerprint, to: renewed, record)
+        return true
+    }
+
+    func claimFetch(of urlText: String, as token: FetchToken, for time: Duration) -> FetchClaim {
+        redis.claimFetch(of: urlText, as: token, for: time)
+    }
+
+    func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool {
+        redis.renewFetch(of: urlText, as: token, for: time)
+    }
+
+    func endFetch(of urlText: String, as token: FetchToken, leaving verdict: String?, for time: Duration) {
+        redis.endFetch(of: urlText, as: token, leaving: verdict, for: time)
+    }
+
+    func remove(_ urlText: String) {
+        memory.remove(redis.key(for: urlText))
+        redis.remove(urlText)
     }
 
     func storeMetadata(_ metadata: ImageMetadata, of urlText: String) throws(CacheFailure) {
@@ -50,8 +74,21 @@ final class TieredCache: CacheTier {
 
     func statistics() throws(CacheFailure) -> CacheStatistics { try redis.statistics() }
 
+    func overview() throws(CacheFailure) -> CacheOverview {
+        var overview = try redis.overview()
+        overview.memory = memory.usage
+        return overview
+    }
+
+    func keepCount(isStopping: () -> Bool) { redis.keepCount(isStopping: isStopping) }
+
+    func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure) {
+        try redis.publish(counts, of: host)
+    }
+
+    func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] { try redis.hostCounts() }
+
     private func isCurrent(_ entry: MemoryEntry, _ key: CacheKey) -> Bool {
-        guard entry.expiresAt > clock() else { return false }
         guard entry.isDueForCheck(every: Self.checkInterval) else { return true }
         switch redis.fingerprint(of: key) {
         case .some(let current): return current == entry.fingerprint
@@ -88,10 +125,14 @@ private final class GatheredBody: CachedBody {
 
     deinit { budget.release(image.size) }
 
-    func forEachPiece(_ body: (RawSpan) throws(ProxyError) -> Void) throws(ProxyError) -> Bool {
+    func forEachPiece(
+        in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
+    ) throws(ProxyError) -> Bool {
+        // A part is no copy.
+        guard range == 0..<image.size else { return try image.body.forEachPiece(in: range, body) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(image.size)
-        let isWhole = try image.body.forEachPiece { piece throws(ProxyError) in
+        let isWhole = try image.forEachPiece { piece throws(ProxyError) in
             try body(piece)
             bytes.append(piece)
         }

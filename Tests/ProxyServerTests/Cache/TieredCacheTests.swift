@@ -21,18 +21,16 @@ import Testing
         var settings = Configuration.Cache()
         settings.timeout = .seconds(10)
         redis = RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent,
-            clock: { [time] in time.now })
+            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent)
     }
 
     private func cache(gatheringLimit: Int = 16 << 20) -> TieredCache {
         TieredCache(
-            memory: MemoryTier(limit: 64 << 20), redis: redis, gatheringLimit: gatheringLimit,
-            clock: { [time] in time.now })
+            memory: MemoryTier(limit: 64 << 20), redis: redis, gatheringLimit: gatheringLimit)
     }
 
     private func store(_ bytes: [UInt8], at time: Int64) throws {
-        try redis.store(Samples.tee(bytes), of: Self.url, type: .png, fetchedAt: time)
+        try redis.store(bytes, of: Self.url, at: time)
     }
 
     /// A cache that has the image in memory.
@@ -47,7 +45,7 @@ import Testing
     private func body(_ lookup: CacheLookup) throws -> [UInt8]? {
         guard case .hit(let image) = lookup else { return nil }
         var bytes: [UInt8] = []
-        let isWhole = try image.body.forEachPiece { bytes += Array(copying: $0) }
+        let isWhole = try image.forEachPiece { bytes += Array(copying: $0) }
         return isWhole && bytes.count == image.size ? bytes : nil
     }
 
@@ -74,7 +72,7 @@ import Testing
             #expect(try body(lookup) == image)
             guard case .hit(let found) = lookup else { continue }
             #expect(found.type == .png)
-            #expect(found.expiresAt == time.now + 86_400_000)
+            #expect(found.record.expiresAt == time.now + 86_400_000)
         }
         #expect(try reads() == 0)
     }
@@ -104,15 +102,52 @@ import Testing
         #expect(try reads() == 0, "the new one is in memory")
     }
 
-    @Test("what has expired is not served", arguments: sizes, [true, false])
-    func expiry(_ size: Int, _ isRedisThere: Bool) throws {
+    @Test("what is no longer fresh is found, until Redis lets it go", arguments: sizes)
+    func stale(_ size: Int) throws {
+        let image = Samples.png(size)
+        let cache = cache()
+        try store(image, at: 0)
+        for _ in 0..<3 {
+            let lookup = cache.lookup(Self.url)
+            #expect(try body(lookup) == image)
+            guard case .hit(let found) = lookup else { continue }
+            #expect(found.record.expiresAt == 86_400_000)
+        }
+        try server.command("PEXPIRE", Self.key, "1")
+        let isGone = eventually {
+            guard case .absent = cache.lookup(Self.url) else { return false }
+            return true
+        }
+        #expect(isGone)
+    }
+
+    @Test("a part of an image", arguments: sizes) func part(_ size: Int) throws {
         let image = Samples.png(size)
         let cache = try warmed(image)
-        if !isRedisThere { server.end() }
-        time.advance(by: 86_399_999)
+        for range in [0..<1, 1..<7, size - 3..<size, 5..<size, 0..<size] {
+            guard case .hit(let found) = cache.lookup(Self.url) else { return #expect(Bool(false)) }
+            #expect(try part(range, of: found) == Array(image[range]))
+        }
+    }
+
+    @Test("a part does not bring an image into memory") func partIsNoCopy() throws {
+        let image = Samples.png(1_000_000)
+        let cache = cache()
+        try store(image, at: time.now)
+        _ = cache.lookup(Self.url)
+        for _ in 0..<2 {
+            guard case .hit(let found) = cache.lookup(Self.url) else { return #expect(Bool(false)) }
+            #expect(try part(10..<20, of: found) == Array(image[10..<20]))
+        }
+        _ = try reads()
         #expect(try body(cache.lookup(Self.url)) == image)
-        time.advance(by: 1)
-        #expect(try body(cache.lookup(Self.url)) == nil)
+        #expect(try reads() > 0)
+    }
+
+    private func part(_ range: Range<Int>, of image: CachedImage) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        #expect(try image.body.forEachPiece(in: range) { bytes += Array(copying: $0) })
+        return bytes
     }
 
     @Test("while Redis is away, or refuses to tell, memory goes on", arguments: sizes, [true, false])
@@ -140,7 +175,7 @@ import Testing
         try server.command("DEL", Self.key)
         let checkIsDue = ContinuousClock.now + .milliseconds(501)
         while ContinuousClock.now < checkIsDue { usleep(5_000) }
-        #expect(try found.body.forEachPiece { _ in })
+        #expect(try found.forEachPiece { _ in })
         guard case .absent = cache.lookup(Self.url) else { return #expect(Bool(false)) }
     }
 

@@ -1,0 +1,108 @@
+public import ProxyCore
+
+/// What is in the cache, as the statistics tell it.
+public struct CacheStatistics: Sendable, Equatable {
+    public var totalImages = 0
+    /// Bytes of images, not of records.
+    public var totalSize = 0
+    /// Unix milliseconds.
+    public var oldestCache: Int64?
+    public var newestCache: Int64?
+    /// By media type, such as `image/png`; what is none that we know is `other`.
+    public var types: [String: Share] = [:]
+    /// By size, each up to the bound at its place in `sizeBounds`; the last are larger than all of them.
+    public var sizes = [Share](repeating: Share(), count: HistogramScale.bucketCount)
+
+    static var sizeBounds: [Int] { HistogramScale.size.bounds }
+
+    /// Some of the images.
+    public struct Share: Sendable, Equatable {
+        public var images = 0
+        public var bytes = 0
+
+        mutating func add(_ size: Int) {
+            images += 1
+            bytes &+= size
+        }
+    }
+
+    public init() {}
+
+    mutating func count(_ record: ImageRecord) {
+        totalImages += 1
+        totalSize &+= record.size
+        oldestCache = min(oldestCache ?? .max, record.cachedAt)
+        newestCache = max(newestCache ?? .min, record.cachedAt)
+        types[MediaType(label: record.contentType)?.contentType ?? "other", default: Share()].add(record.size)
+        sizes[HistogramScale.size.bucket(of: record.size)].add(record.size)
+    }
+}
+
+/// What is known of the cache without a walk through it.
+struct CacheOverview: Sendable {
+    var statistics: CacheStatistics
+    /// When they were counted: Unix milliseconds, nil is just now.
+    var countedAt: Int64?
+    /// Whether nothing is known to have changed since then.
+    var isCurrent = true
+    var server: CacheServer?
+    /// What is in this process's memory.
+    var memory: (bytes: Int, entries: Int)?
+}
+
+/// What Redis says of itself.
+struct CacheServer: Sendable, Equatable {
+    /// Bytes.
+    var usedMemory = 0
+    var peakMemory = 0
+    /// 0 is no limit.
+    var maximumMemory = 0
+    var evictionPolicy = ""
+    /// Since the server's start, whoever wrote them.
+    var evictedKeys = 0
+    var expiredKeys = 0
+}
+
+extension CacheTier {
+    func overview() throws(CacheFailure) -> CacheOverview { CacheOverview(statistics: try statistics()) }
+
+    func keepCount(isStopping: () -> Bool) {}
+
+    func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure) {}
+
+    func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] { [] }
+}
+
+extension CacheStatistics {
+    /// The members that every reader of statistics knows.
+    public func write(to text: inout JSONText) {
+        text.member("totalImages", .integer(Int64(totalImages)))
+        text.member("totalSize", .integer(Int64(totalSize)))
+        text.member("oldestCache", oldestCache.map { .integer($0) } ?? .null)
+        text.member("newestCache", newestCache.map { .integer($0) } ?? .null)
+        text.name("types")
+        text.object { text in
+            for (type, share) in types.sorted(by: { $0.key < $1.key }) {
+                text.name(type)
+                text.object { share.write(to: &$0) }
+            }
+        }
+        text.name("sizeClasses")
+        text.array { text in
+            for (index, share) in sizes.enumerated() {
+                text.object { text in
+                    let bounds = Self.sizeBounds
+                    text.member("upTo", index < bounds.count ? .integer(Int64(bounds[index])) : .null)
+                    share.write(to: &text)
+                }
+            }
+        }
+    }
+}
+
+extension CacheStatistics.Share {
+    fileprivate func write(to text: inout JSONText) {
+        text.member("images", .integer(Int64(images)))
+        text.member("bytes", .integer(Int64(bytes)))
+    }
+}
