@@ -3,6 +3,8 @@ public struct CurlResponseHead: Sendable, Equatable {
     public var status: Int
     /// Names in lower case, values without surrounding white space, in the order of arrival; only those asked for.
     public var fields: [(name: String, value: String)] = []
+    /// Where the time until then went.
+    public var timings = CurlTransfer.Timings()
 
     /// All values of a field, in order.
     public func values(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }

@@ -35,7 +35,7 @@ extension CurlTransfer {
         }
     }
 
-    /// Where the time of the last transfer went.
+    /// Where the time of a transfer went.
     public struct Timings: Sendable {
         public var nameLookup = Duration.zero
         public var connect = Duration.zero

@@ -11,6 +11,8 @@ public protocol CurlTransferDelegate: AnyObject {
     func received(body: RawSpan) -> Bool
     /// Nothing more has arrived for now.
     func paused()
+    /// How soon `paused` is to be called again although nothing arrives; nil is never.
+    var attention: Duration? { get }
     /// Asked when `watched` has become readable. True stops the transfer.
     func isAbandoned() -> Bool
 }
@@ -23,6 +25,7 @@ public protocol CurlTransferDelegate: AnyObject {
     private let library: CurlLibrary
     private let easy: UnsafeMutableRawPointer
     private let multi: UnsafeMutableRawPointer
+    private let requestHeaders: [String]
     private let headers: CurlHeaderList
     private let keptFields: Set<String>
 
@@ -52,7 +55,8 @@ public protocol CurlTransferDelegate: AnyObject {
         }
         unsafe self.easy = easy
         unsafe self.multi = multi
-        headers = CurlHeaderList(settings.requestHeaders, library: library)
+        requestHeaders = settings.requestHeaders
+        headers = CurlHeaderList(requestHeaders, library: library)
         keptFields = settings.keptFields
         parser = CurlHeadParser(keeping: settings.keptFields)
         configure(settings)
@@ -65,9 +69,11 @@ public protocol CurlTransferDelegate: AnyObject {
 
     /// Fetches `url`, which must be an absolute http or https URL, and calls the delegate as things happen. Returns when
     /// the body has ended as HTTP says it should; throws whatever else happens. Redirects are not followed.
-    /// `watched` is a descriptor that becomes readable when nobody wants the transfer any more.
+    /// `fields` are header lines for this request alone, `watched` is a descriptor that becomes readable when nobody
+    /// wants the transfer any more.
     public func perform(
-        _ url: String, limits: Limits, watching watched: Int32? = nil, for delegate: any CurlTransferDelegate
+        _ url: String, fields: [String] = [], limits: Limits, watching watched: Int32? = nil,
+        for delegate: any CurlTransferDelegate
     ) throws(CurlError) {
         self.delegate = delegate
         parser = CurlHeadParser(keeping: keptFields)
@@ -76,6 +82,9 @@ public protocol CurlTransferDelegate: AnyObject {
         defer { self.delegate = nil }
         set(CURLOPT_FRESH_CONNECT, isConnectionTainted ? 1 : 0)
         set(CURLOPT_URL, url)
+        let ownHeaders = fields.isEmpty ? headers : CurlHeaderList(requestHeaders + fields, library: library)
+        unsafe curl_set_pointer(library.api, easy, CURLOPT_HTTPHEADER, ownHeaders.list)
+        defer { withExtendedLifetime(ownHeaders) {} }
         set(CURLOPT_CONNECTTIMEOUT_MS, limits.connect.milliseconds)
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_OPENSOCKETDATA, CURLOPT_PREREQDATA] {
@@ -127,18 +136,19 @@ extension CurlTransfer {
         set(CURLOPT_HTTP_CONTENT_DECODING, 0)
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
-        set(CURLOPT_BUFFERSIZE, 32 << 10)
+        set(CURLOPT_BUFFERSIZE, 64 << 10)
         set(CURLOPT_MAXCONNECTS, 1)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_USERAGENT, settings.userAgent)
         setAuthorities(settings.certificateAuthorities)
         unsafe curl_multi_set_long(library.api, multi, CURLMOPT_MAXCONNECTS, 1)
         unsafe curl_set_pointer(library.api, easy, CURLOPT_SHARE, library.shareHandle)
-        unsafe curl_set_pointer(library.api, easy, CURLOPT_HTTPHEADER, headers.list)
         unsafe curl_set_data(library.api, easy, CURLOPT_WRITEFUNCTION, receiveBody)
         unsafe curl_set_data(library.api, easy, CURLOPT_HEADERFUNCTION, receiveHeader)
         unsafe curl_set_open(library.api, easy, openSocket)
-        unsafe curl_set_prereq(library.api, easy, judgePeer)
+        // libcurl before 7.80 does not ask before a request on a connection that is open already. There each is used once,
+        // and judged when it is opened.
+        if unsafe curl_set_prereq(library.api, easy, judgePeer) != CURLE_OK { set(CURLOPT_FORBID_REUSE, 1) }
     }
 
     /// The system's authorities are looked up one by one in their hashed directory where there is one: a bundle is
@@ -172,7 +182,8 @@ extension CurlTransfer {
             let now = ContinuousClock.now
             let (deadline, phase) = nextDeadline(limits)
             guard now < deadline else { throw .timedOut(phase) }
-            let wait = Int32(clamping: max(1, (deadline - now).milliseconds))
+            let longest = delegate?.attention.map { min($0, deadline - now) } ?? deadline - now
+            let wait = Int32(clamping: max(1, longest.milliseconds))
             if waitForEvents(milliseconds: wait, watched: watched) {
                 if delegate?.isAbandoned() ?? true { throw .abandoned }
                 watched = nil  // It is readable for another reason, and stays so.
@@ -231,8 +242,9 @@ extension CurlTransfer {
         case .broken:
             end = .brokenResponse(code: CURLE_WEIRD_SERVER_REPLY.rawValue)
             return false
-        case .complete(let head):
+        case .complete(var head):
             progress.hasHead = true
+            head.timings = timings
             return timed { $0.received(head: head) }
         }
     }

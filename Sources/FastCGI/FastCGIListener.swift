@@ -16,6 +16,7 @@ public final class FastCGIListener: Sendable {
     private let wake: Int32
     private let sockets: [ListeningSocket]
     let turnstile: Turnstile
+    private let work: WorkQueue
     private let mostConnections: Int
     private let open = Atomic<Int>(0)
     private let stopHasBegun = Atomic<Bool>(false)
@@ -29,12 +30,15 @@ public final class FastCGIListener: Sendable {
     /// How long the queue is left alone when the process is out of descriptors, in milliseconds.
     private static let starvedPause: Int32 = 20
 
-    /// Listens on `sockets`, whose ownership it takes. One for each process: libfcgi's state is the process's.
+    /// Listens on `sockets`, whose ownership it takes. A process may have several; libfcgi is set up once.
+    /// The workers also run what comes into `work`.
     /// Connections beyond `mostConnections` wait in the sockets' queues.
     public init(
-        sockets: [ListeningSocket], turnstile: Turnstile = Turnstile(limit: 64), mostConnections: Int = .max
+        sockets: [ListeningSocket], turnstile: Turnstile = Turnstile(limit: 64), work: WorkQueue = WorkQueue(),
+        mostConnections: Int = .max
     ) throws(FastCGIError) {
         self.turnstile = turnstile
+        self.work = work
         self.mostConnections = mostConnections
         // libfcgi waits this long for a web server that does not close, in milliseconds; its default is two seconds.
         unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 0)
@@ -47,6 +51,7 @@ public final class FastCGIListener: Sendable {
             throw .cannotListen(address: "epoll", call: "epoll_create1", reason: lastError())
         }
         control(EPOLL_CTL_ADD, Connection(wake), EPOLLIN.rawValue | EPOLLET.rawValue)
+        control(EPOLL_CTL_ADD, Connection(work.descriptor), EPOLLIN.rawValue)
         for socket in sockets { control(EPOLL_CTL_ADD, Connection(socket.descriptor), Self.once) }
     }
 
@@ -56,20 +61,30 @@ public final class FastCGIListener: Sendable {
     }
 
     /// Hands `serve` one request after another, parsed, until `stop()` was called and nothing that had arrived is left.
-    /// Called by every worker, for as long as it lives.
-    public func run(_ serve: (FastCGIRequest) -> Void) {
+    /// Called by every worker, for as long as it lives; with a `pulse` it can be watched.
+    public func run(watchedBy pulse: WorkerPulse = WorkerPulse(), _ serve: (FastCGIRequest) -> Void) {
         turnstile.enter()
         defer { turnstile.leave() }
-        while let request = next() { serve(request) }
+        pulse.beating {
+            while let request = next(pulse) {
+                serve(request)
+                pulse.begin(.init(.idle))
+            }
+        }
     }
 
     /// The next request, parsed. Blocks; nil once `stop()` was called and nothing that had arrived is left.
-    public func next() -> FastCGIRequest? {
+    public func next() -> FastCGIRequest? { next(WorkerPulse()) }
+
+    private func next(_ pulse: WorkerPulse) -> FastCGIRequest? {
         while true {
             let isCrowded = turnstile.isCrowded
             let leavesWhenIdle = isStopping
             switch wait(leavesWhenIdle || isCrowded ? 0 : -1) {
-            case .ready(let connection): if let request = request(from: connection) { return request }
+            case .ready(let connection):
+                pulse.begin(.init(.request))
+                if let request = request(from: connection) { return request }
+                pulse.begin(.init(.idle))
             case .nothing where leavesWhenIdle:
                 wakeOne()  // Each worker that leaves wakes the next: the event is edge-triggered.
                 return nil
@@ -84,12 +99,19 @@ public final class FastCGIListener: Sendable {
 
     /// No new connections; `next()` gives out what has arrived already and then nil. The queue of a socket of our own
     /// is emptied first, since nobody else would; one that was handed to us is left to whoever comes next.
-    public func stop() {
+    public func stop() { stop(yielding: false) }
+
+    /// The same, where another process listens on the same sockets by now: their queues and files are left to it.
+    public func yield() { stop(yielding: true) }
+
+    private func stop(yielding: Bool) {
         guard !stopHasBegun.exchange(true, ordering: .sequentiallyConsistent) else { return }
         for socket in sockets {
             control(EPOLL_CTL_DEL, Connection(socket.descriptor), 0)
-            if socket.isOurs { while let connection = accept(from: socket, rearming: false) { watch(connection) } }
-            socket.close()
+            if socket.isOurs, !yielding {
+                while let connection = accept(from: socket, rearming: false) { watch(connection) }
+            }
+            socket.close(yielding: yielding)
         }
         // Not before the queue is in epoll: a worker that finds nothing there from now on leaves.
         stopping.store(true, ordering: .sequentiallyConsistent)
@@ -125,6 +147,10 @@ extension FastCGIListener {
     /// The request that a ready descriptor brings, if it does.
     private func request(from ready: Connection) -> FastCGIRequest? {
         if ready.descriptor == wake { return nil }
+        if ready.descriptor == work.descriptor {
+            work.runNext()
+            return nil
+        }
         guard let socket = sockets.first(where: { $0.descriptor == ready.descriptor }) else {
             return request(on: ready)
         }

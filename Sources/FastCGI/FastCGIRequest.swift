@@ -16,6 +16,9 @@ import Glibc
     /// The web server took nothing for the whole of a time limit.
     private var isStuck = false
 
+    /// How long a web server may take nothing of an answer.
+    public static let patience = Duration.seconds(RecordWriter.patienceSeconds)
+
     /// How much of a request body is read and thrown away so that the connection can be kept. Nobody sends a body with GET.
     private static let longestDrain = 64 << 10
 
@@ -86,6 +89,12 @@ import Glibc
         let events = Int32(watched.revents)
         // A Unix socket tells a peer that is gone (HUP) from one that only sends no more (RDHUP); TCP cannot.
         return events & (POLLHUP | POLLERR) != 0 || (events & Int32(Self.readHangUp) != 0 && !connection.isUnix)
+    }
+
+    /// Whether the web server would take some tens of kilobytes at once.
+    public var isWritable: Bool {
+        var watched = pollfd(fd: connection.descriptor, events: Int16(POLLOUT), revents: 0)
+        return unsafe poll(&watched, 1, 0) > 0
     }
 
     /// Becomes readable when the peer leaves: for whoever waits for something else at the same time.

@@ -5,10 +5,12 @@ import Glibc
 ///
 /// libfcgi's own `FCGX_OpenSocket` is not used: it unlinks first, keeps the umask, binds every interface and calls `exit`.
 public struct ListeningSocket: Sendable {
-    let descriptor: Int32
+    /// Borrowed: it is closed with the listener.
+    public let descriptor: Int32
     let address: FastCGIAddress?
-    /// The socket file's identity, so that a successor that took the path over keeps it when we stop.
-    private let inode: UInt64?
+    /// The socket file's identity, so that a successor that took the path over keeps it when we stop. Nil without a file of
+    /// our own.
+    public let inode: UInt64?
 
     /// Access to a Unix socket: its mode, and the group that may connect besides its owner.
     public struct Access: Sendable {
@@ -29,6 +31,14 @@ public struct ListeningSocket: Sendable {
         self.descriptor = descriptor
         address = nil
         inode = nil
+        makeNonBlocking(descriptor)
+    }
+
+    /// Takes over a socket of its own making from an earlier process of the same program.
+    public init(inheriting descriptor: Int32, inode: UInt64?, at address: FastCGIAddress) {
+        self.descriptor = descriptor
+        self.address = address
+        self.inode = inode
         makeNonBlocking(descriptor)
     }
 
@@ -55,8 +65,9 @@ public struct ListeningSocket: Sendable {
     /// True for a socket of our own making: what waits in its queue is ours to answer before we go.
     var isOurs: Bool { address != nil }
 
-    func close() {
-        if case .unix(let path)? = address, let inode, Self.inode(of: path) == inode { unsafe unlink(path) }
+    /// With `yielding`, the socket's file is somebody else's by now.
+    func close(yielding: Bool) {
+        if !yielding, case .unix(let path)? = address, let inode, Self.inode(of: path) == inode { unsafe unlink(path) }
         _ = Glibc.close(descriptor)
     }
 }

@@ -92,6 +92,8 @@ struct RecordWriter {
                 guard isWritableInTime() else { return .timedOut }
                 continue
             }
+            // A client that is slow is not stuck as long as it takes something now and then.
+            WorkerPulse.current?.beat()
             while first < vectors.count, unsafe taken >= vectors[first].iov_len {
                 taken -= unsafe Int(vectors[first].iov_len)
                 first += 1

@@ -66,7 +66,8 @@ extension ListenerTests {
                 let client = try responder.connect()
                 try client.send(Array(bytes[..<cut]))
                 try client.waitUntilRead()
-                try client.send(Array(bytes[cut...]))
+                // Once it has the parameters it may have answered and left: the end of the input is nothing it waits for.
+                try? client.send(Array(bytes[cut...]))
                 #expect(try client.response().text == "url=a", "cut before byte \(cut)")
             }
         }

@@ -21,6 +21,7 @@ final class RecordingDelegate: CurlTransferDelegate {
     }
 
     func paused() {}
+    var attention: Duration? { nil }
 
     func received(head: CurlResponseHead) -> Bool {
         self.head = head

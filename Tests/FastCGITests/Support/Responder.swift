@@ -11,12 +11,13 @@ final class Responder {
 
     init(
         tcp: Bool = false, workers: Int = 0, turnstile: Turnstile = Turnstile(limit: 64),
+        work: WorkQueue = WorkQueue(),
         _ handle: @escaping @Sendable (FastCGIRequest) -> Void = { $0.finish() }
     ) throws {
         closeSoon()
         directory = try TemporaryDirectory()
         address = tcp ? .tcp(host: "127.0.0.1", port: try freePort()) : .unix(path: directory.path + "/app.sock")
-        let listener = try FastCGIListener(sockets: [ListeningSocket(at: address)], turnstile: turnstile)
+        let listener = try FastCGIListener(sockets: [ListeningSocket(at: address)], turnstile: turnstile, work: work)
         self.listener = listener
         for _ in 0..<workers {
             ended.enter()
