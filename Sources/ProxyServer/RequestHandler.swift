@@ -1,149 +1,184 @@
+import FastCGI
 import Logging
 import ProxyCore
 
 /// Answers requests. Shared by all workers; what belongs to one request is in its `Exchange`.
 final class RequestHandler: Sendable {
     let services: Services
+    let conclusion: Conclusion
+    let fetches = CollapsedFetches()
+    let leases: FetchLeases
     private let admission: FetchAdmission
+    private let overdue: OverdueTimer
+    private let memory: MemoryGuard
 
-    init(_ services: Services, workers: Int) {
+    /// How long a request waits for another's fetch. An origin that takes longer than it may has failed by then.
+    private static let patience = Duration.seconds(15)
+
+    init(
+        _ services: Services, workers: Int,
+        memory: MemoryGuard = MemoryGuard(MemoryPlan(addressSpace: nil, resident: nil))
+    ) {
+        self.memory = memory
         self.services = services
-        let conclusion = Conclusion(services: services)
-        admission = FetchAdmission(workers: workers) { conclusion.end($0.exchange, .failure(.overloaded)) }
+        conclusion = Conclusion(services: services)
+        leases = FetchLeases(cache: services.cache)
+        admission = FetchAdmission(workers: workers)
+        overdue = OverdueTimer()
     }
 
-    /// Answers one request, or leaves it with those that wait for a worker to fetch them.
+    /// Answers one request, or leaves it with those that wait: for a worker to fetch them, or for another's fetch.
     func handle(_ request: any GatewayRequest) {
         let exchange = Exchange(request)
-        let result = Result { () throws(ProxyError) in try answer(exchange) }
-        switch result {
-        case .success(let image?): forward(WaitingMiss(exchange: exchange, image: image))
-        case .success(nil): end(exchange, .success(nil))
-        case .failure(let error): end(exchange, .failure(error))
+        WorkerPulse.current?.begin(.init(.request, request: exchange.record.requestID))
+        do {
+            if let image = try image(of: exchange) { try answer(exchange, image) }
+        } catch {
+            conclusion.end(exchange, .failure(error))
         }
     }
 
-    /// Answers what can be answered without an origin. The image that is missing, if one is.
-    private func answer(_ exchange: Exchange) throws(ProxyError) -> ImageRequest? {
-        let (request, writer) = (exchange.request, exchange.writer)
-        guard ["GET", "HEAD"].contains(exchange.record.method) else { throw .methodNotAllowed }
-        let route = Route(
-            requestURI: request.param("REQUEST_URI"), scriptName: request.param("SCRIPT_NAME"),
-            pathInfo: request.param("PATH_INFO"))
-        switch route {
-        case .image: return try ImageExchange(services, exchange).answer()
-        case .health: try sendHealth(writer)
-        case .stats:
-            try requireAdmin(request)
-            try sendStatistics(writer)
-        case .metrics, .status: throw .notFound
+    /// Answers a request of the operator's for the image at a URL.
+    func handle(_ exchange: Exchange, for urlText: String) {
+        do {
+            try answer(exchange, ImageExchange(services, exchange).parse(urlText))
+        } catch {
+            conclusion.end(exchange, .failure(error))
         }
+    }
+
+    /// The image that is asked for; nil when the response has been written.
+    private func image(of exchange: Exchange) throws(ProxyError) -> ImageRequest? {
+        let request = exchange.request
+        guard ["GET", "HEAD"].contains(exchange.record.method) else { throw .methodNotAllowed }
+        let route = route(of: request)
+        if route == .image {
+            guard !memory.isShort else { throw .overloaded }
+            return try ImageExchange(services, exchange).parse()
+        }
+        try answer(route, exchange)
+        conclusion.end(exchange, .success(()))
         return nil
     }
 
-    /// Fetches a miss if it may be fetched now, and then those that waited meanwhile.
-    private func forward(_ miss: WaitingMiss) {
-        switch admission.admit(miss) {
-        case .waits: return
-        case .overloaded: return end(miss.exchange, .failure(.overloaded))
-        case .fetch: break
-        }
-        let exchange = ImageExchange(services, miss.exchange)
-        end(miss.exchange, Result { () throws(ProxyError) in try exchange.forward(miss.image) })
-        while let waiting = admission.next() {
-            // What it waits for may be in the cache by now: then nobody needs to ask the origin again.
-            let exchange = ImageExchange(services, waiting.exchange)
-            end(waiting.exchange, Result { () throws(ProxyError) in try exchange.answerOrForward(waiting.image) })
-        }
+    func route(of request: any GatewayRequest) -> Route {
+        guard !services.signing.hasSignedPath(RequestTarget(request)) else { return .image }
+        return Route(
+            requestURI: request.param("REQUEST_URI"), scriptName: request.param("SCRIPT_NAME"),
+            pathInfo: request.param("PATH_INFO"))
     }
 
-    private func end(_ exchange: Exchange, _ result: Result<StoreJob?, ProxyError>) {
-        Conclusion(services: services).end(exchange, result)
+    private func answer(_ exchange: Exchange, _ image: ImageRequest) throws(ProxyError) {
+        switch try ImageExchange(services, exchange).answer(image) {
+        case .missing(let miss): forward(miss)
+        case .sent(let stale):
+            conclusion.end(exchange, .success(()))
+            if let stale, let fetch = fetches.refresh(image, stale) { start(fetch) }
+        }
     }
 }
 
-/// How an exchange ends, whatever happened: the response is ended or cut, the log gets its line, the cache its job.
-struct Conclusion: Sendable {
-    let services: Services
-
-    func end(_ exchange: Exchange, _ result: Result<StoreJob?, ProxyError>) {
-        let (request, writer) = (exchange.request, exchange.writer)
-        switch result {
-        case .success: request.finish()
-        case .failure(let error): fail(error, request, writer, &exchange.record)
-        }
-        // The response has ended. Nothing of the request is touched below this line.
-        exchange.record.bytes = writer.bodyBytes
-        exchange.record.cacheStatus = writer.cacheStatus
-        if exchange.record.status == 0 { exchange.record.status = writer.status }
-        services.accessLog.record(exchange.record)
-        if case .success(let job?) = result, !services.storeQueue.submit(job) {
-            services.accessLog.metrics.overBudget.add()
-        }
-    }
-
-    /// An error before the response has begun becomes a problem body; after that the response can only be cut.
-    private func fail(
-        _ error: ProxyError, _ request: any GatewayRequest, _ writer: ResponseWriter, _ record: inout AccessRecord
-    ) {
-        record.status = error.status
-        record.reason = error.reason
-        if error == .clientGone || writer.hasBegun { return request.abort() }
-        let (head, body) = Problem.response(to: error, corsOrigin: services.configuration.server.corsOrigin)
-        do {
-            try writer.send(head, body)
-            request.finish()
-        } catch {
-            request.abort()
-        }
-    }
-}
+// MARK: - Fetching
 
 extension RequestHandler {
-    private func sendHealth(_ writer: ResponseWriter) throws(ProxyError) {
-        let body = services.cache?.isAvailable ?? true ? "ok\n" : "degraded\n"
-        try sendUncached("text/plain; charset=utf-8", Array(body.utf8), writer)
+    /// Sees to it that an image is fetched, by this request or by another.
+    private func forward(_ miss: Miss) {
+        switch fetches.join(miss) {
+        case .leads(let fetch): start(fetch)
+        case .follows:
+            services.accessLog.metrics.collapsed.add()
+            overdue.start { [self] in sendOverdue() }
+        case .whole(let image): serve(miss, from: image)
+        case .overloaded: conclusion.end(miss.exchange, .failure(.overloaded))
+        }
     }
 
-    private func sendStatistics(_ writer: ResponseWriter) throws(ProxyError) {
-        try sendUncached("application/json", services.statistics.json(), writer)
+    /// Fetches if a fetch may begin now, and then those that waited meanwhile.
+    private func start(_ fetch: CollapsedFetch) {
+        switch admission.admit(fetch, turnAway: { [self] in Forwarding(self, $0).turnAway() }) {
+        case .waits: return
+        case .overloaded: return Forwarding(self, fetch).turnAway()
+        case .fetch: Forwarding(self, fetch).run()
+        }
+        var ended = fetch
+        while let next = admission.next(after: ended) {
+            Forwarding(self, next).run()
+            ended = next
+        }
     }
 
-    private func sendUncached(_ type: String, _ body: [UInt8], _ writer: ResponseWriter) throws(ProxyError) {
-        var head = ResponseHead(status: 200, contentType: type, contentLength: body.count, cacheStatus: .none)
-        head.fields = [("Cache-Control", "no-store")]
-        try writer.send(head, body)
-    }
-
-    private func requireAdmin(_ request: any GatewayRequest) throws(ProxyError) {
-        guard let text = request.param("REMOTE_ADDR"), let address = IPAddress(text),
-            services.adminNetworks.contains(where: { $0.contains(address) })
-        else { throw .forbidden }
+    /// Those who have waited too long for another's fetch ask for themselves. True while others wait.
+    private func sendOverdue() -> Bool {
+        resume(fetches.takeOverdue(Self.patience).map(\.apart))
+        return fetches.waitingCount > 0
     }
 }
 
-/// The error body (RFC 9457).
-enum Problem {
-    static func response(to error: ProxyError, corsOrigin: String?) -> (ResponseHead, [UInt8]) {
-        var text = JSONText()
-        text.object { text in
-            // "about:blank" says no more than the status does (RFC 9457, 4.2.1), and its title is the status' own.
-            text.member("type", .string("about:blank"))
-            text.member("title", .string(ResponseHead.reasonPhrase(error.status)))
-            text.member("status", .integer(Int64(error.status)))
-            text.member("detail", .string(error.publicMessage))
-        }
-        var head = ResponseHead(
-            status: error.status, contentType: "application/problem+json", contentLength: text.bytes.count,
-            cacheStatus: cacheStatus(of: error))
-        head.fields = [("Cache-Control", "no-store")]
-        if error == .methodNotAllowed { head.fields.append(("Allow", "GET, HEAD")) }
-        if error == .overloaded { head.fields.append(("Retry-After", "1")) }
-        if let corsOrigin { head.fields.append(("Access-Control-Allow-Origin", corsOrigin)) }
-        return (head, text.bytes)
+// MARK: - Going on
+
+extension RequestHandler {
+    /// Writes a response from what has come into the cache meanwhile; false when there is nothing to be served.
+    typealias LateAnswer = @Sendable (ImageExchange, Miss) throws(ProxyError) -> Bool
+
+    /// Has requests that waited looked up once more, by workers that are free.
+    func resume(_ misses: [Miss]) {
+        for miss in misses { services.work.add { [self] in answerAgain(miss) } }
     }
 
-    private static func cacheStatus(of error: ProxyError) -> CacheStatus {
-        if case .upstream = error { .forwarded(.uriMiss, isStored: false) } else { .none }
+    /// Has a request that waited answered by a worker that is free.
+    func resume(_ miss: Miss, orElse error: ProxyError? = nil, _ answer: @escaping LateAnswer) {
+        services.work.add { [self] in self.answer(miss, orElse: error, answer) }
+    }
+
+    /// Has requests that waited answered from an image that has come meanwhile.
+    func resume(_ misses: [Miss], with image: FetchedImage) {
+        for miss in misses { services.work.add { [self] in serve(miss, from: image) } }
+    }
+
+    /// Has the rest of an image written by a worker that is free.
+    func finish(_ recipient: Recipient, with image: FetchedImage) {
+        services.work.add { [self] in
+            conclusion.end(recipient.exchange, Result { () throws(ProxyError) in try recipient.finish(with: image) })
+        }
+    }
+
+    /// Looks a request up once more, and forwards it if it is still missing.
+    func answerAgain(_ miss: Miss) {
+        guard !miss.exchange.request.isPeerGone else { return conclusion.end(miss.exchange, .failure(.clientGone)) }
+        do {
+            switch try ImageExchange(services, miss.exchange).answer(miss.image) {
+            case .sent: conclusion.end(miss.exchange, .success(()))
+            case .missing(var again):
+                again.isApart = miss.isApart
+                forward(again)
+            }
+        } catch {
+            conclusion.end(miss.exchange, .failure(error))
+        }
+    }
+
+    /// Answers with what the cache has; where it has nothing, with `error`, or by asking the origin for the image as if
+    /// nothing were known of it.
+    func answer(_ miss: Miss, orElse error: ProxyError? = nil, _ answer: LateAnswer) {
+        do {
+            if try answer(ImageExchange(services, miss.exchange), miss) {
+                conclusion.end(miss.exchange, .success(()))
+            } else if let error {
+                conclusion.end(miss.exchange, .failure(error))
+            } else {
+                forward(Miss(exchange: miss.exchange, image: miss.image, isApart: true))
+            }
+        } catch {
+            conclusion.end(miss.exchange, .failure(error))
+        }
+    }
+
+    private func serve(_ miss: Miss, from image: FetchedImage) {
+        let recipient = Recipient(miss.exchange)
+        let status = CacheStatus.forwarded(
+            miss.reason, status: image.status, isStored: image.isStored, isCollapsed: true)
+        recipient.begin(
+            services.responder.response(to: miss.exchange, image.type, size: image.size, image.stored, status))
+        conclusion.end(miss.exchange, Result { () throws(ProxyError) in try recipient.finish(with: image) })
     }
 }

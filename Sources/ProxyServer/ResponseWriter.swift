@@ -54,6 +54,9 @@ final class ResponseWriter {
         gathered += bytes.byteCount
     }
 
+    /// Whether something waits to be sent.
+    var hasPending: Bool { !pending.isEmpty }
+
     /// Sends what waits.
     func flush() throws(ProxyError) {
         if !pending.isEmpty { try send(RawSpan()) }

@@ -2,13 +2,15 @@ public import FastCGI
 import Glibc
 public import Logging
 public import ProxyCore
+internal import Synchronization
 
 /// The program behind the socket: everything that requests share, and the threads that answer them.
 public final class Server: Sendable {
-    private let services: Services
-    private let handler: RequestHandler
+    let services: Services
+    let handler: RequestHandler
     private let logger: Logger
     private let workers: Int
+    let work: WorkQueue
 
     /// Workers that run at the same time: one a processor, and two at least, so that one that is held up holds nobody up.
     public static var runningWorkers: Int { max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
@@ -16,14 +18,20 @@ public final class Server: Sendable {
     /// Enough for origins to be slow in, few enough to cost nothing while they rest.
     private static var defaultWorkers: Int { min(max(64, 16 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), 256) }
 
-    /// `turnstile` is the listener's: what waits for Redis or an origin lets another worker run.
-    public init(_ configuration: Configuration, turnstile: Turnstile = Turnstile(limit: 1), logger: Logger) {
+    /// `turnstile` and `work` are the listener's: what waits for Redis or an origin lets another worker run, and what has
+    /// waited goes on where one is free.
+    public init(
+        _ configuration: Configuration, turnstile: Turnstile = Turnstile(limit: 1), work: WorkQueue = WorkQueue(),
+        memory plan: MemoryPlan = MemoryPlan(addressSpace: nil, resident: nil), logger: Logger
+    ) {
         let metrics = Metrics()
+        self.work = work
+        let configuration = configuration.fitting(plan)
         services = Services(
             configuration, cache: Self.cache(configuration.cache, turnstile, metrics: metrics, logger: logger),
-            turnstile: turnstile, metrics: metrics, logger: logger)
-        workers = min(configuration.server.workers ?? Self.defaultWorkers, OpenFiles.workers)
-        handler = RequestHandler(services, workers: workers)
+            turnstile: turnstile, work: work, metrics: metrics, logger: logger)
+        workers = plan.workers(min(configuration.server.workers ?? Self.defaultWorkers, OpenFiles.workers))
+        handler = RequestHandler(services, workers: workers, memory: MemoryGuard(plan))
         self.logger = logger
     }
 
@@ -38,38 +46,89 @@ public final class Server: Sendable {
             gatheringLimit: settings.memorySize.bytes / 4)
     }
 
+    /// Threads of the status listener: one that waits for a slow Redis leaves another.
+    private static let statusWorkers = 2
+
+    /// Connections that the status listener keeps open: those of a few that watch.
+    public static let statusConnections = 16
+
     /// Answers requests until the listener is stopped and what had arrived is answered. Blocks; true when everything
-    /// ended within the drain timeout.
-    public func run(_ listener: FastCGIListener) -> Bool {
+    /// ended within the drain timeout. The supervisor is told when requests are answered, and that they still are.
+    ///
+    /// On `statusListener` threads of its own answer for health and statistics, however busy the workers are, until
+    /// everything else has ended.
+    public func run(
+        _ listener: FastCGIListener, statusListener: FastCGIListener? = nil, telling supervisor: ServiceNotifier
+    ) -> Bool {
+        _ = ProcessFigures.start
+        services.housekeeping?.start()
+        let statusCrew = statusListener.map { status in
+            Crew(count: Self.statusWorkers) { [handler] in status.run { handler.handleStatus($0) } }
+        }
+        defer {
+            services.housekeeping?.stop()
+            statusListener?.stop()
+            _ = statusCrew?.wait(until: .now + .seconds(1))
+        }
+        return answer(listener, telling: supervisor)
+    }
+
+    private func answer(_ listener: FastCGIListener, telling supervisor: ServiceNotifier) -> Bool {
         if let reason = services.fetcher.prepare() {
             logger.error("No image can be fetched", metadata: [LogKeys.reason: "\(reason)"])
         }
-        if !services.configuration.signing.keys.isEmpty {
-            logger.warning("Signing keys are set and signatures cannot be verified yet: every image request gets 403")
+        if services.signing.isRequired, let reason = LibcryptoPrimitives.prepare() {
+            logger.error("No signature can be verified", metadata: [LogKeys.reason: "\(reason)"])
         }
-        logger.notice("Ready", metadata: [LogKeys.workers: "\(workers)", "version": "\(ProgramVersion.text)"])
-        let crew = Crew(count: workers) { [handler] in listener.run { handler.handle($0) } }
+        let pulses = (0..<workers).map { _ in WorkerPulse() }
+        let watchdog = Watchdog(
+            pulses, .init(services.configuration), work: work, notifier: supervisor, logger: logger)
+        let next = Atomic<Int>(0)
+        let crew = Crew(count: workers) { [handler] in
+            let pulse = pulses[next.add(1, ordering: .relaxed).oldValue]
+            listener.run(watchedBy: pulse) { handler.handle($0) }
+        }
         guard !crew.isEmpty else {
             logger.critical("No worker can be started")
             return false
         }
+        logger.notice("Ready", metadata: [LogKeys.workers: "\(workers)", "version": "\(ProgramVersion.text)"])
+        supervisor.send(.ready("Serving"))
+        _ = Crew(count: 1) { watchdog.run() }
+        defer { watchdog.end() }
         listener.waitForStop()
+        watchdog.workersLeave()
         logger.notice("Stopping")
         let deadline = ContinuousClock.now + services.configuration.server.drainTimeout
-        let isDone = crew.wait(until: deadline) && services.storeQueue.drain(until: deadline)
+        let isDone = crew.wait(until: deadline) && drain(until: deadline)
         logger.notice("Stopped", metadata: ["complete": "\(isDone)"])
         return isDone
     }
 
     /// Answers the one request of a CGI process, then ends what is left to do for the cache.
     public func run(_ request: CGIRequest) {
+        _ = ProcessFigures.start
         handler.handle(request)
-        _ = services.storeQueue.drain(until: .now + services.configuration.server.drainTimeout)
+        _ = drain(until: .now + services.configuration.server.drainTimeout)
+        services.housekeeping?.publish()
     }
 
-    /// What is in the cache now, for the operator.
-    public func cacheStatistics() throws -> CacheStatistics {
-        guard let cache = services.cache else { return CacheStatistics() }
-        return try cache.statistics()
+    /// Ends what is left when nobody waits for requests any more: the cache's work, and the requests that it lets go on.
+    private func drain(until deadline: ContinuousClock.Instant) -> Bool {
+        repeat {
+            while work.runNext() {}
+            guard services.storeQueue.drain(until: deadline) else { return false }
+        } while work.runNext()
+        return true
+    }
+}
+
+extension Configuration {
+    /// With no more memory for caches than there is.
+    fileprivate func fitting(_ plan: MemoryPlan) -> Configuration {
+        var fitting = self
+        fitting.cache.memorySize = ByteCount(plan.memoryCache(cache.memorySize.bytes))
+        fitting.cache.storeBudget = ByteCount(plan.storeBudget(cache.storeBudget.bytes))
+        return fitting
     }
 }

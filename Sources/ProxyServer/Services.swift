@@ -6,13 +6,22 @@ import ProxyCore
 final class Services: Sendable {
     let configuration: Configuration
     let policy: SourcePolicy
+    let signing: SigningPolicy
     let adminNetworks: [Network]
     let cache: (any CacheTier)?
     let fetcher: Fetcher
     let storeBudget: StoreBudget
-    let storeQueue: StoreQueue
+    let storeQueue = StoreQueue()
+    let storer: Storer
+    let freshness: FreshnessPolicy
+    let responder: ImageResponder
+    let refreshAhead = RefreshAhead()
+    /// What goes on when what it waited for is there.
+    let work: WorkQueue
     let accessLog: AccessLog
     let statistics: Statistics
+    /// Nil without a cache.
+    let housekeeping: Housekeeping?
     let turnstile: Turnstile
     let clock: WallClock
     private let logger: Logger
@@ -20,45 +29,36 @@ final class Services: Sendable {
     private let damageThrottle = LogThrottle()
 
     init(
-        _ configuration: Configuration, cache: (any CacheTier)?, turnstile: Turnstile, metrics: Metrics, logger: Logger,
-        clock: @escaping WallClock = systemClock
+        _ configuration: Configuration, cache: (any CacheTier)?, turnstile: Turnstile, work: WorkQueue,
+        metrics: Metrics,
+        logger: Logger, clock: @escaping WallClock = systemClock
     ) {
         self.configuration = configuration
         self.cache = cache
         self.turnstile = turnstile
+        self.work = work
         self.logger = logger
         self.clock = clock
-        policy = SourcePolicy(configuration.source)
+        policy = SourcePolicy(configuration.source, isSigned: configuration.signing.isRequired)
+        signing = SigningPolicy(configuration.signing, primitives: LibcryptoPrimitives())
         adminNetworks = configuration.server.adminNetworks.compactMap { Network($0) }
         fetcher = Fetcher(
             policy: policy, settings: configuration.fetch, servesSVG: configuration.media.servesSVG,
-            userAgent: "image-proxy/\(ProgramVersion.text)")
+            userAgent: "image-proxy/\(ProgramVersion.text)", clock: clock)
         storeBudget = StoreBudget(limit: configuration.cache.storeBudget.bytes)
         urls = URLRedaction(configuration.log)
-        let storer = Storer(
-            cache: cache, metrics: metrics, logger: logger, urls: urls)
-        storeQueue = StoreQueue { storer.run($0) }
+        freshness = FreshnessPolicy(configuration.freshness, imageTTL: configuration.cache.imageTTL)
+        storer = Storer(
+            cache: cache, metrics: metrics, logger: logger, urls: urls, freshness: freshness, clock: clock)
+        responder = ImageResponder(configuration, clock: clock)
         accessLog = AccessLog(logger: logger, metrics: metrics)
-        statistics = Statistics(cache: cache, metrics: metrics)
+        statistics = Statistics(
+            cache: cache, metrics: metrics, configuration: configuration, storeBudget: storeBudget, clock: clock)
+        housekeeping = cache.map { Housekeeping(cache: $0, metrics: metrics) }
     }
 
     /// Whether the configuration lets images of this type out.
     func serves(_ type: MediaType) -> Bool { type != .svg || configuration.media.servesSVG }
-
-    /// The head of an image response.
-    func imageHead(_ type: MediaType, length: Int?, _ cacheStatus: CacheStatus, expiresAt: Int64?) -> ResponseHead {
-        var head = ResponseHead(
-            status: 200, contentType: type.contentType, contentLength: length, cacheStatus: cacheStatus)
-        let lifetime =
-            expiresAt.map { max(0, ($0 - clock()) / 1000) } ?? configuration.cache.imageTTL.components.seconds
-        head.fields.append(("Cache-Control", "public, max-age=\(lifetime)"))
-        // SVG is a document: it must never become one under our users' domain.
-        if type == .svg { head.fields.append(("Content-Disposition", "attachment")) }
-        if let origin = configuration.server.corsOrigin {
-            head.fields.append(("Access-Control-Allow-Origin", origin))
-        }
-        return head
-    }
 
     /// A record that cannot be used: counted, and said once a second at most.
     func damaged(_ image: ImageRequest, reason: String, requestID: String) {
@@ -80,9 +80,12 @@ extension Configuration.Media {
 
 extension SourcePolicy {
     /// The policy that the configuration describes. Its words were validated when it was read.
-    init(_ source: Configuration.Source) {
+    ///
+    /// Where every request is signed, whoever signs them answers for the hosts, unless there is a list all the same.
+    init(_ source: Configuration.Source, isSigned: Bool) {
+        let hosts = source.allowedHosts.compactMap { HostPattern($0) }
         self.init(
-            hosts: HostList(source.allowedHosts.compactMap { HostPattern($0) }), ports: source.allowedPorts,
+            hosts: HostList(hosts.isEmpty && isSigned ? [.any] : hosts), ports: source.allowedPorts,
             allowedNetworks: source.allowedNetworks.compactMap { AllowedNetwork($0) })
     }
 }

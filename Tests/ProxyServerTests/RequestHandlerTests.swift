@@ -20,7 +20,8 @@ import Testing
         adjust(&configuration)
         return RequestHandler(
             Services(
-                configuration, cache: cached ? tier : nil, turnstile: Turnstile(limit: 4), metrics: metrics,
+                configuration, cache: cached ? tier : nil, turnstile: Turnstile(limit: 4), work: WorkQueue(),
+                metrics: metrics,
                 logger: Samples.silent, clock: { Self.now }),
             workers: 4)
     }
@@ -84,7 +85,7 @@ import Testing
         #expect(response.body == Samples.png(100))
         #expect(response["Content-Type"] == "image/png")
         #expect(response["Content-Length"] == "100")
-        #expect(response["Cache-Status"] == "image-proxy; hit")
+        #expect(response["Cache-Status"] == "image-proxy; hit; ttl=61")
         #expect(response["Cache-Control"] == "public, max-age=61")
         #expect(metrics.hits.count == 1)
         #expect(metrics.bytesServed.count == 100)
@@ -122,7 +123,7 @@ import Testing
         #expect(metrics.errors.count == 0)
     }
 
-    @Test("security fields on every response", arguments: ["/image", "/health", "/stats", "/metrics", "/status"])
+    @Test("security fields on every response", arguments: ["/image", "/health", "/stats", "/metrics"])
     func security(_ path: String) {
         keep(Samples.png(100))
         for (query, method) in [(Self.query, "GET"), (Self.query, "HEAD"), ("", "GET"), ("", "POST")] {
@@ -151,10 +152,27 @@ import Testing
         #expect(answer(MemoryRequest(Self.query), handler)["Content-Disposition"] == nil)
     }
 
-    @Test("unsigned requests are refused where a key is set") func signing() {
+    static let signed: [(query: String, path: String, hosts: [String], status: Int)] = [
+        ("x=y", "/image", [], 403),
+        ("s=\(signature)", "/image", [], 200), ("s=\(signature)", "/image", ["a.example"], 200),
+        ("s=\(signature)", "/image", ["b.example"], 403), ("s=x\(signature)", "/image", [], 403),
+        ("", "/p/\(camo)", [], 200), ("", "/p/\(camo)0", [], 403), ("", "/p/\(camo)", ["b.example"], 403),
+        ("", "/p/health", [], 200),
+    ]
+    private static let signature = "JnZuEcmZVvEZxQWQsV73RliiwST2ABqbKVasxJ0WH1s"
+    private static let camo =
+        "815bf598cc037abc0b526961837225ac47860e0f/" + "68747470733a2f2f612e6578616d706c652f622e706e67"
+
+    @Test("where a key is set, a request has to be signed", arguments: signed)
+    func signing(_ signature: String, _ path: String, _ hosts: [String], _ status: Int) {
         keep(Samples.png(100))
-        let handler = handler { $0.signing.keys = [Secret("key")] }
-        #expect(answer(MemoryRequest(Self.query), handler).status == 403)
+        let handler = handler {
+            $0.signing.keys = [Secret("key")]
+            $0.signing.dialects = [.own, .camo]
+            $0.source.allowedHosts = hosts
+        }
+        let request = MemoryRequest(signature.isEmpty ? "" : "\(Self.query)&\(signature)", path: path)
+        #expect(answer(request, handler).status == status)
     }
 
     static let callers: [(String?, [String], Int)] = [
@@ -208,7 +226,7 @@ import Testing
         #expect(response.status == 200)
         #expect(response.body == image)
         #expect(response["Content-Length"] == "5000")
-        #expect(response["Cache-Status"] == "image-proxy; fwd=uri-miss; stored")
+        #expect(response["Cache-Status"] == "image-proxy; fwd=uri-miss; fwd-status=200; stored")
         #expect(response["X-Accel-Redirect"] == nil)
         #expect(response["Set-Cookie"] == nil)
         #expect(handler.services.storeQueue.drain(until: .now + .seconds(60)))
@@ -216,7 +234,7 @@ import Testing
         #expect(tier.metadata(of: origin.url("/a.png"))?.width == 37)
         #expect(handler.services.storeBudget.usage == 0)
         let again = answer(MemoryRequest("url=\(origin.url("/a.png"))"), handler)
-        #expect(again["Cache-Status"] == "image-proxy; hit")
+        #expect(again["Cache-Status"] == "image-proxy; hit; ttl=86400")
         #expect(again.body == image)
     }
 
@@ -236,7 +254,7 @@ import Testing
         let response = answer(MemoryRequest("url=\(origin.url("/a.png"))", method: "HEAD"), handler)
         #expect(response.status == 200)
         #expect(response["Content-Length"] == "100")
-        #expect(response["Cache-Status"] == "image-proxy; fwd=uri-miss")
+        #expect(response["Cache-Status"] == "image-proxy; fwd=uri-miss; fwd-status=200")
         #expect(response.body.isEmpty)
         #expect(handler.services.storeQueue.drain(until: .now + .seconds(60)))
         #expect(tier[origin.url("/a.png")] == nil)
@@ -298,7 +316,7 @@ import Testing
         let handler = handler { $0.cache.maximumSize = ByteCount(4_999) }
         let response = answer(MemoryRequest("url=\(origin.url("/a.png"))"), handler)
         #expect(response.body.count == 5_000)
-        #expect(response["Cache-Status"] == "image-proxy; fwd=uri-miss")
+        #expect(response["Cache-Status"] == "image-proxy; fwd=uri-miss; fwd-status=200")
         #expect(handler.services.storeQueue.drain(until: .now + .seconds(60)))
         #expect(tier[origin.url("/a.png")] == nil)
         #expect(tier.metadata(of: origin.url("/a.png"))?.size == 5_000)

@@ -2,23 +2,28 @@ internal import Dispatch
 import ProxyCore
 import Synchronization
 
-/// Decides which misses fetch now, which wait, and which are turned away, so that slow origins never hold every worker.
+/// Decides which fetches begin now, which wait, and which are turned away, so that slow origins never hold every worker.
 ///
 /// A part of the workers is never given to fetches: hits, errors and health go on being answered while all the others
-/// wait for origins. A miss beyond that waits without a worker of its own, a request and nothing more; a worker whose
-/// fetch has ended takes the one that waited longest. What waits too long, or finds too many waiting, gets 503.
+/// wait for origins. A fetch beyond that waits without a worker of its own, a request and nothing more; a worker whose
+/// fetch has ended takes the one that waited longest. What waits too long, or finds too many waiting, gets 503; what its
+/// client has abandoned gives its place to others.
+///
+/// No single origin gets all the places, so that one that is slow does not make the images of the others wait.
 ///
 /// Whenever something waits, as many fetches run as may: so the last fetch to end leaves nobody behind.
 final class FetchAdmission: Sendable {
     private let limit: Int
+    private let limitToOrigin: Int
     private let patience: Duration
-    private let turnAway: @Sendable (WaitingMiss) -> Void
     private let state = Mutex(State())
     private let timer = DispatchQueue(label: "image-proxy.fetch-admission")
 
-    private struct State {
+    fileprivate struct State {
         var running = 0
-        var waiting: [WaitingMiss] = []
+        /// How many of them are to one origin.
+        var runningTo: [String: Int] = [:]
+        var waiting: [CollapsedFetch] = []
     }
 
     enum Decision: Equatable { case fetch, waits, overloaded }
@@ -26,63 +31,80 @@ final class FetchAdmission: Sendable {
     /// A request that waits costs some tens of kilobytes, most of them libfcgi's buffers.
     static let mostWaiting = 1024
 
-    /// Of `workers` threads, an eighth is kept from fetching: none of fewer than eight. `turnAway` answers a miss that has
-    /// waited for `patience`.
-    init(workers: Int, patience: Duration = .seconds(15), turnAway: @escaping @Sendable (WaitingMiss) -> Void) {
+    /// What ends a fetch that has waited for too long, or for nobody.
+    typealias TurnAway = @Sendable (CollapsedFetch) -> Void
+
+    /// How often those that wait are looked through.
+    private static let interval = Duration.milliseconds(500)
+
+    /// Of `workers` threads, an eighth is kept from fetching: none of fewer than eight.
+    init(workers: Int, patience: Duration = .seconds(15)) {
         limit = max(1, workers - workers / 8)
+        // Of a few places none can be spared.
+        limitToOrigin = limit < 8 ? limit : limit - limit / 4
         self.patience = patience
-        self.turnAway = turnAway
     }
 
-    /// What becomes of a new miss. After `.fetch` the caller fetches, and calls `next` when that has ended.
-    func admit(_ miss: WaitingMiss) -> Decision {
+    /// What becomes of a new fetch. After `.fetch` the caller fetches, and calls `next` when that has ended.
+    /// After `.waits` it is `turnAway` that gets it, if nothing has taken it out within `patience`.
+    func admit(_ fetch: CollapsedFetch, turnAway: @escaping TurnAway) -> Decision {
         let (decision, isFirst) = state.withLock { state -> (Decision, Bool) in
-            if state.running < limit {
-                state.running += 1
-                return (.fetch, false)
-            }
+            if state.running < limit, state.begin(fetch, limitToOrigin) { return (.fetch, false) }
             guard state.waiting.count < Self.mostWaiting else { return (.overloaded, false) }
-            state.waiting.append(miss)
+            state.waiting.append(fetch)
             return (.waits, state.waiting.count == 1)
         }
-        if isFirst { scheduleExpiry(at: miss.since + patience) }
+        if isFirst { schedule(turnAway) }
         return decision
     }
 
-    /// A fetch has ended. The miss that may take its place, or nil when none waits and the place is free again.
-    func next() -> WaitingMiss? {
+    /// A fetch has ended. The one that may take its place, or nil when none may and the place is free again.
+    func next(after fetch: CollapsedFetch) -> CollapsedFetch? {
         state.withLock { state in
-            guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
-            state.running -= 1
-            return nil
+            state.end(fetch)
+            let place = state.waiting.firstIndex { state.begin($0, limitToOrigin) }
+            return place.map { state.waiting.remove(at: $0) }
         }
     }
 
-    /// Misses that wait now.
+    /// Fetches that wait now.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-    private func scheduleExpiry(at instant: ContinuousClock.Instant) {
-        let left = max(.zero, instant - .now)
-        timer.asyncAfter(deadline: .now() + .milliseconds(left.wholeMilliseconds + 1)) { [self] in expire() }
+    private func schedule(_ turnAway: @escaping TurnAway) {
+        let pause = min(patience, Self.interval)
+        timer.asyncAfter(deadline: .now() + .milliseconds(pause.wholeMilliseconds + 1)) { [self] in expire(turnAway) }
     }
 
-    private func expire() {
+    private func expire(_ turnAway: @escaping TurnAway) {
         let oldest = ContinuousClock.now - patience
-        let (expired, next) = state.withLock { state -> ([WaitingMiss], WaitingMiss?) in
-            let count = state.waiting.firstIndex { $0.since > oldest } ?? state.waiting.count
-            defer { state.waiting.removeFirst(count) }
-            return (Array(state.waiting[..<count]), state.waiting.count > count ? state.waiting[count] : nil)
+        // A look at each takes less than a microsecond, and only one that waits may be looked at: it is nobody else's.
+        let (expired, isAnyLeft) = state.withLock { state -> ([CollapsedFetch], Bool) in
+            let isOver = state.waiting.map { $0.since <= oldest || $0.isLeaderGone }
+            guard isOver.contains(true) else { return ([], !state.waiting.isEmpty) }
+            let looked = zip(state.waiting, isOver)
+            defer { state.waiting = looked.filter { !$0.1 }.map(\.0) }
+            return (looked.filter(\.1).map(\.0), isOver.contains(false))
         }
-        if let next { scheduleExpiry(at: next.since + patience) }
+        if isAnyLeft { schedule(turnAway) }
         // Each on its own: one whose web server takes nothing must not keep the others waiting.
-        for miss in expired { DispatchQueue.global().async { [self] in turnAway(miss) } }
+        for fetch in expired { DispatchQueue.global().async { turnAway(fetch) } }
     }
 }
 
-/// A miss on its way to a worker that may fetch it.
-struct WaitingMiss: @unchecked Sendable {
-    // Sendable because it is handed on under a lock: whoever takes it out is the only one who knows of it.
-    let exchange: Exchange
-    let image: ImageRequest
-    let since = ContinuousClock.now
+extension FetchAdmission.State {
+    /// Counts a fetch as one that runs, if its origin has a place for it.
+    fileprivate mutating func begin(_ fetch: CollapsedFetch, _ limit: Int) -> Bool {
+        let origin = fetch.image.source.origin
+        guard runningTo[origin, default: 0] < limit else { return false }
+        runningTo[origin, default: 0] += 1
+        running += 1
+        return true
+    }
+
+    fileprivate mutating func end(_ fetch: CollapsedFetch) {
+        let origin = fetch.image.source.origin
+        let left = runningTo[origin, default: 0] - 1
+        runningTo[origin] = left > 0 ? left : nil
+        running -= 1
+    }
 }

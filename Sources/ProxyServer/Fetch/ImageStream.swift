@@ -12,10 +12,17 @@ final class ImageStream: CurlTransferDelegate {
     private let limit: Int
     private let holdBack: Int
     private let servesSVG: Bool
-    private let abandoned: () -> Bool
+    private let isConditional: Bool
+    private let clock: WallClock
 
     private var phase = Phase.sniffing
     private var length: Int?
+    private var status = 0
+    private var fields = OriginFields { _ in [] }
+    /// Unix milliseconds.
+    private let requestedAt: Int64
+    private var receivedAt: Int64 = 0
+    private var timings: FetchTimings
     private var count = 0
     /// The bytes that wait: too few to tell the type, or held back.
     private var waiting: [UInt8] = []
@@ -24,8 +31,10 @@ final class ImageStream: CurlTransferDelegate {
     private(set) var failure: ProxyError?
     /// The reference of a redirect.
     private(set) var redirect: String?
-    /// The sink wanted the head alone, and has it.
-    private(set) var isSatisfied = false
+    /// How it has ended, if it was the end.
+    private(set) var outcome: FetchOutcome?
+    /// Whether nothing more is to be read.
+    var isEnded: Bool { outcome != nil || redirect != nil }
 
     private enum Phase {
         case sniffing
@@ -35,14 +44,17 @@ final class ImageStream: CurlTransferDelegate {
 
     init(
         into sink: any ImageSink, addresses: AddressPolicy, limit: Int, holdBack: Int, servesSVG: Bool,
-        isAbandoned: @escaping () -> Bool
+        isConditional: Bool = false, earlier: FetchTimings = FetchTimings(), clock: @escaping WallClock = systemClock
     ) {
         self.sink = sink
         self.addresses = addresses
         self.limit = limit
         self.holdBack = holdBack
         self.servesSVG = servesSVG
-        abandoned = isAbandoned
+        self.isConditional = isConditional
+        timings = earlier
+        self.clock = clock
+        requestedAt = clock()
     }
 
     func admits(_ peer: CurlPeer) -> Bool {
@@ -53,7 +65,7 @@ final class ImageStream: CurlTransferDelegate {
     func received(head: CurlResponseHead) -> Bool {
         attempt { () throws(ProxyError) in
             do throws(UpstreamFailure) { try judge(head) } catch { throw .upstream(error) }
-            return redirect == nil
+            return !isEnded
         }
     }
 
@@ -63,7 +75,7 @@ final class ImageStream: CurlTransferDelegate {
             guard count <= limit else { throw .upstream(.tooLarge) }
             guard count <= length ?? .max else { throw .upstream(.broken) }
             try take(bytes)
-            return !isSatisfied
+            return !isEnded
         }
     }
 
@@ -75,7 +87,9 @@ final class ImageStream: CurlTransferDelegate {
         }
     }
 
-    func isAbandoned() -> Bool { abandoned() }
+    var attention: Duration? { if case .streaming = phase { sink.attention } else { nil } }
+
+    func isAbandoned() -> Bool { sink.isAbandoned }
 
     /// The body has ended as HTTP says it should.
     func end() throws(ProxyError) {
@@ -83,13 +97,19 @@ final class ImageStream: CurlTransferDelegate {
         if case .sniffing = phase { try sniff(waiting, isComplete: true) }
         if case .holding(let type) = phase { try begin(type, length: count) }
         try release()
+        if outcome == nil { outcome = .whole }
     }
 }
 
 extension ImageStream {
     private func judge(_ head: CurlResponseHead) throws(UpstreamFailure) {
-        switch try OriginResponse(status: head.status, values: head.values) {
+        status = head.status
+        timings.add(head.timings)
+        fields = OriginFields(head.values)
+        receivedAt = clock()
+        switch try OriginResponse(status: head.status, isConditional: isConditional, values: head.values) {
         case .redirect(let reference): redirect = reference
+        case .notModified: outcome = .notModified(fields, requestedAt: requestedAt, receivedAt: receivedAt)
         case .representation(let length):
             guard length ?? 0 <= limit else { throw .tooLarge }
             self.length = length
@@ -111,7 +131,7 @@ extension ImageStream {
         if waiting.isEmpty, length != nil {
             // The usual case: the type shows in the first piece, which then passes without being copied.
             try sniff(bytes, isComplete: count == length)
-            if case .streaming = phase { return isSatisfied ? () : try sink.write(bytes) }
+            if case .streaming = phase { return isEnded ? () : try sink.write(bytes) }
         }
         waiting.append(bytes)
         if case .sniffing = phase { try sniff(waiting, isComplete: count == length) }
@@ -134,11 +154,14 @@ extension ImageStream {
 
     private func begin(_ type: MediaType, length: Int?) throws(ProxyError) {
         phase = .streaming
-        isSatisfied = try !sink.begin(type, length: length)
+        let arrival = ImageArrival(
+            type: type, length: length, status: status, fields: fields, requestedAt: requestedAt,
+            receivedAt: receivedAt, timings: timings)
+        if try !sink.begin(arrival) { outcome = .headOnly }
     }
 
     private func release() throws(ProxyError) {
-        guard !isSatisfied, !waiting.isEmpty else { return }
+        guard !isEnded, !waiting.isEmpty else { return }
         let bytes = waiting
         waiting = []
         try sink.write(RawSpan(_elements: bytes.span))

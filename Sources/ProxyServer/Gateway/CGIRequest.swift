@@ -48,6 +48,8 @@ public final class CGIRequest: GatewayRequest {
         return unsafe poll(&watched, 1, 0) > 0 && Int32(watched.revents) & (POLLERR | POLLHUP) != 0
     }
 
+    /// A pipe is small, and nobody else waits in this process.
+    public var isWritable: Bool { true }
     public var watchedDescriptor: Int32? { nil }
     public var canShowAbort: Bool { false }
 

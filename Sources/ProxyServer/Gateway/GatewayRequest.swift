@@ -1,4 +1,5 @@
 public import FastCGI
+import ProxyCore
 
 /// A request as a gateway protocol delivers it, and the way back: all that the proxy knows of FastCGI or CGI.
 ///
@@ -15,6 +16,8 @@ public protocol GatewayRequest: AnyObject {
     func abort()
     /// Whether the web server, or the client behind it, has gone.
     var isPeerGone: Bool { get }
+    /// Whether a write of some tens of kilobytes would not have to wait, as far as that can be told.
+    var isWritable: Bool { get }
     /// Becomes readable when the peer goes; nil when there is no such descriptor.
     var watchedDescriptor: Int32? { get }
     /// False where a cut response cannot be told from a whole one unless its length was announced (plain CGI).
@@ -33,4 +36,13 @@ extension FastCGIRequest: GatewayRequest {
 
     public var watchedDescriptor: Int32? { peerDescriptor }
     public var canShowAbort: Bool { true }
+}
+
+extension RequestTarget {
+    /// Where a request that came through a gateway names its image.
+    init(_ request: any GatewayRequest) {
+        self.init(
+            query: request.param("QUERY_STRING") ?? "", requestURI: request.param("REQUEST_URI"),
+            pathInfo: request.param("PATH_INFO"))
+    }
 }

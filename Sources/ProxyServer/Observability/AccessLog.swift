@@ -12,6 +12,12 @@ struct AccessRecord {
     var bytes = 0
     var cacheStatus = CacheStatus.none
     var reason: String?
+    /// The error is one that the cache knew of.
+    var isAnsweredByCache = false
+    /// What was asked for, once it has been read.
+    var urlText: String?
+    /// How long it waited for a worker that may fetch.
+    var queueTime: Duration?
     var cacheTime: Duration?
     var fetchTime: Duration?
     var fetch: FetchTimings?
@@ -23,7 +29,8 @@ struct AccessLog: Sendable {
     let metrics: Metrics
 
     func record(_ record: AccessRecord) {
-        count(record)
+        let total = ContinuousClock.now - record.start
+        metrics.count(record, total: total)
         guard logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
             LogKeys.requestID: "\(record.requestID)",
@@ -31,13 +38,14 @@ struct AccessLog: Sendable {
             LogKeys.status: "\(record.status)",
             LogKeys.bytes: "\(record.bytes)",
             LogKeys.cacheStatus: "\(record.cacheStatus.logValue)",
-            LogKeys.total: "\((ContinuousClock.now - record.start).millisecondsText)",
+            LogKeys.total: "\(total.millisecondsText)",
         ]
         if let host = record.host { metadata[LogKeys.sourceHost] = "\(host)" }
         if let reason = record.reason { metadata[LogKeys.reason] = "\(reason)" }
         func add(_ key: String, _ time: Duration?) {
             if let time { metadata[key] = "\(time.millisecondsText)" }
         }
+        add(LogKeys.queue, record.queueTime)
         add(LogKeys.cache, record.cacheTime)
         add(LogKeys.fetch, record.fetchTime)
         add(LogKeys.dns, record.fetch?.nameLookup)
@@ -45,17 +53,6 @@ struct AccessLog: Sendable {
         add(LogKeys.tls, record.fetch?.tls)
         add(LogKeys.firstByte, record.fetch?.firstByte)
         logger.info("request finished", metadata: metadata)
-    }
-
-    private func count(_ record: AccessRecord) {
-        metrics.requests.add()
-        metrics.bytesServed.add(record.bytes)
-        switch record.cacheStatus {
-        case .hit: metrics.hits.add()
-        case .forwarded: metrics.misses.add()
-        case .none: break
-        }
-        if record.status == 499 { metrics.clientsGone.add() } else if record.status >= 400 { metrics.errors.add() }
     }
 }
 

@@ -8,6 +8,7 @@ enum LogKeys {
     static let sourceHost = "source.host"
     static let reason = "reason"
     static let total = "time.total_ms"
+    static let queue = "time.queue_ms"
     static let cache = "time.cache_ms"
     static let dns = "time.dns_ms"
     static let connect = "time.connect_ms"
@@ -16,6 +17,7 @@ enum LogKeys {
     static let fetch = "time.fetch_ms"
     static let suppressed = "suppressed"
     static let workers = "workers"
+    static let activity = "activity"
     // These three are shared with the application whose log lines monitoring knows already.
     static let url = "url"
     static let size = "size"
@@ -23,6 +25,6 @@ enum LogKeys {
 
     /// Those whose values are numbers. A request identifier is none, even where it has no letter in it.
     static let numbers: Set<String> = [
-        status, bytes, total, cache, dns, connect, tls, firstByte, fetch, size, sizeMB, suppressed, workers,
+        status, bytes, total, queue, cache, dns, connect, tls, firstByte, fetch, size, sizeMB, suppressed, workers,
     ]
 }

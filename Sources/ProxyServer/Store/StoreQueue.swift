@@ -1,36 +1,29 @@
 internal import Dispatch
-import ProxyCore
 import Synchronization
 
-/// Runs store jobs one after another, detached from the requests that they came from.
+/// Does the cache's work, one piece after another, detached from the requests that it came from.
 ///
 /// One at a time: encoding is short, and a second writer would only hold a second chunk of text. What waits is bounded
-/// by the budget that the jobs' buffers hold.
+/// by the budget that the chunks hold.
 final class StoreQueue: Sendable {
-    private let queue = DispatchQueue(label: "image-proxy.store", qos: .utility)
+    private let queue = DispatchQueue(label: "image-proxy.store")
     private let waiting = Atomic<Int>(0)
-    private let runs: @Sendable (StoreJob) -> Void
 
-    init(_ runs: @escaping @Sendable (StoreJob) -> Void) { self.runs = runs }
-
-    /// Jobs that have not ended.
+    /// Pieces of work that have not ended.
     var depth: Int { waiting.load(ordering: .relaxed) }
 
-    /// A job without an image weighs next to nothing in the budget, but not nothing.
+    /// Work without a chunk weighs next to nothing in the budget, but not nothing.
     private static let mostWaiting = 4096
 
-    /// False when too many wait already; the job is dropped.
-    func submit(_ job: sending StoreJob) -> Bool {
-        guard waiting.add(1, ordering: .relaxed).newValue <= Self.mostWaiting else {
-            waiting.subtract(1, ordering: .relaxed)
-            return false
-        }
-        let job = job
+    /// Whether so much waits that what comes now had better not be begun.
+    var isFull: Bool { depth >= Self.mostWaiting }
+
+    func submit(_ work: @escaping @Sendable () -> Void) {
+        waiting.add(1, ordering: .relaxed)
         queue.async { [self] in
-            runs(job)
+            work()
             waiting.subtract(1, ordering: .relaxed)
         }
-        return true
     }
 
     /// Waits until what was submitted has ended, or until `deadline`. False when time ran out.

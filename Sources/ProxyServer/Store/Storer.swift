@@ -1,63 +1,116 @@
+internal import Crypto
 import Logging
 import ProxyCore
 
-/// Ends a store job: the size gate's decision is said and carried out, then the metadata is written, whatever the size.
+/// Carries out store jobs: the size gate's decision is said and carried out, then the metadata is written, whatever the
+/// size.
 struct Storer: Sendable {
     let cache: (any CacheTier)?
     let metrics: Metrics
     let logger: Logger
     let urls: URLRedaction
+    let freshness: FreshnessPolicy
+    let clock: WallClock
     private let budgetThrottle = LogThrottle()
     private let failureThrottle = LogThrottle()
 
-    init(cache: (any CacheTier)?, metrics: Metrics, logger: Logger, urls: URLRedaction) {
+    init(
+        cache: (any CacheTier)?, metrics: Metrics, logger: Logger, urls: URLRedaction,
+        freshness: FreshnessPolicy, clock: @escaping WallClock = systemClock
+    ) {
         self.cache = cache
         self.metrics = metrics
         self.logger = logger
         self.urls = urls
+        self.freshness = freshness
+        self.clock = clock
     }
 
-    /// Runs on the store queue.
-    func run(_ job: StoreJob) {
+    /// Writes the next chunk. Runs on the store queue, as all of this.
+    func append(_ chunk: ImageChunk, to job: StoreJob) {
         guard let cache else { return }
-        do {
-            try storeImage(job, in: cache)
-            let metadata = ImageMetadata(
-                width: job.dimensions?.width ?? 0, height: job.dimensions?.height ?? 0,
-                contentType: job.type.contentType, size: job.image.size, cachedAt: job.fetchedAt)
-            try cache.storeMetadata(metadata, of: job.urlText)
-        } catch {
-            metrics.storeFailures.add()
-            if let suppressed = failureThrottle.pass() {
-                logger.warning("Failed to cache", metadata: details(job, error.reason, suppressed))
+        if job.writing == nil { job.writing = ImageWriting(job, into: cache) }
+        job.writing?.append(chunk.bytes)
+    }
+
+    /// Ends a job, however the image has ended.
+    func end(_ job: StoreJob, _ end: StoreJob.End) {
+        defer { job.writing = nil }
+        guard let cache else { return }
+        switch end {
+        case .cut: job.writing?.discard()
+        case .whole(let size, let dimensions):
+            warned(job, size) { () throws(CacheFailure) in
+                try job.writing?.commit(size: size) { freshness.retention(of: $0, at: clock()) }
+                metrics.stored.add()
+                decided(.cached, job, size)
+                logger.info("Image cached successfully", metadata: details(job, size))
+                try storeMetadata(of: job, size, dimensions, in: cache)
             }
+        case .notKept(let refusal, let size, let dimensions):
+            job.writing?.discard()
+            say(refusal, job, size)
+            // RFC 9111, 5.2.2.5: of what must not be stored, nothing is.
+            if case .notStorable = refusal { return }
+            warned(job, size) { () throws(CacheFailure) in try storeMetadata(of: job, size, dimensions, in: cache) }
         }
     }
 
-    private func storeImage(_ job: StoreJob, in cache: any CacheTier) throws(CacheFailure) {
-        switch job.image.outcome {
-        case .kept:
-            try cache.store(job.image, of: job.urlText, type: job.type, fetchedAt: job.fetchedAt)
-            metrics.stored.add()
-            logger.info("Image cached successfully", metadata: details(job))
+    private func say(_ refusal: StoreRefusal, _ job: StoreJob, _ size: Int) {
+        switch refusal {
         case .tooLarge:
             metrics.tooLarge.add()
-            logger.info("Image too large to cache", metadata: details(job))
+            decided(.tooLarge, job, size)
+            logger.info("Image too large to cache", metadata: details(job, size))
         case .overBudget:
             metrics.overBudget.add()
+            decided(.overBudget, job, size)
             if let suppressed = budgetThrottle.pass() {
                 logger.warning(
-                    "Image not cached: too much waits for the cache", metadata: details(job, nil, suppressed))
+                    "Image not cached: too much waits for the cache", metadata: details(job, size, nil, suppressed))
+            }
+        case .notStorable(let reason):
+            metrics.notStorable.add()
+            decided(.notStorable, job, size, reason.rawValue)
+            logger.info("Image not cached: its origin forbids it", metadata: details(job, size, reason.rawValue))
+        }
+    }
+
+    private func storeMetadata(
+        of job: StoreJob, _ size: Int, _ dimensions: PixelDimensions?, in cache: any CacheTier
+    ) throws(CacheFailure) {
+        let metadata = ImageMetadata(
+            width: dimensions?.width ?? 0, height: dimensions?.height ?? 0, contentType: job.type.contentType,
+            size: size, cachedAt: job.fetchedAt)
+        try cache.storeMetadata(metadata, of: job.urlText)
+    }
+
+    /// A failure to cache is one warning, and nobody's failure but the cache's.
+    private func warned(_ job: StoreJob, _ size: Int, _ body: () throws(CacheFailure) -> Void) {
+        do {
+            try body()
+        } catch {
+            metrics.storeFailures.add()
+            decided(.failed, job, size, error.reason)
+            if let suppressed = failureThrottle.pass() {
+                logger.warning("Failed to cache", metadata: details(job, size, error.reason, suppressed))
             }
         }
     }
 
-    private func details(_ job: StoreJob, _ reason: String? = nil, _ suppressed: Int? = nil) -> Logger.Metadata {
+    private func decided(_ kind: RecentDecisions.Kind, _ job: StoreJob, _ size: Int, _ reason: String? = nil) {
+        metrics.decisions.add(
+            kind, at: job.fetchedAt, size: size, type: job.type, url: urls.text(job.urlText), reason: reason)
+    }
+
+    private func details(
+        _ job: StoreJob, _ size: Int, _ reason: String? = nil, _ suppressed: Int? = nil
+    ) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
             LogKeys.requestID: "\(job.requestIdentifier)",
             LogKeys.url: "\(urls.text(job.urlText))",
-            LogKeys.size: "\(job.image.size)",
-            LogKeys.sizeMB: "\(Self.megabytes(job.image.size))",
+            LogKeys.size: "\(size)",
+            LogKeys.sizeMB: "\(Self.megabytes(size))",
         ]
         if let reason { metadata[LogKeys.reason] = "\(reason)" }
         if let suppressed { metadata[LogKeys.suppressed] = "\(suppressed)" }
@@ -69,5 +122,53 @@ struct Storer: Sendable {
         let hundredths = (size * 100 + (1 << 19)) >> 20
         let fraction = hundredths % 100
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
+    }
+}
+
+/// The writing of one image, which may fail at any chunk; what follows is then not tried.
+final class ImageWriting {
+    private let writer: any CacheWriter
+    private let type: MediaType
+    private var stored: StoredResponse?
+    private let fetchedAt: Int64
+    private var failure: CacheFailure?
+    /// For an entity tag of our own, where the origin gave none.
+    private let digest: SHA256Digest?
+
+    /// Bytes of the digest in a tag: enough that no two images ever share one by chance.
+    private static let tagLength = 16
+
+    init(_ job: StoreJob, into cache: any CacheTier) {
+        writer = cache.makeWriter(for: job.urlText, length: job.length)
+        type = job.type
+        stored = job.stored
+        fetchedAt = job.fetchedAt
+        digest = job.stored?.validators.etag == nil ? try? SHA256Digest() : nil
+    }
+
+    func append(_ bytes: [UInt8]) {
+        guard failure == nil else { return }
+        digest?.update(RawSpan(_elements: bytes.span))
+        do { try writer.append(bytes) } catch { failure = error }
+    }
+
+    func commit(size: Int, expiry: (StoredResponse) -> Duration) throws(CacheFailure) {
+        if let failure { throw failure }
+        guard var stored else { return discard() }
+        if let digest {
+            stored.validators.etag = Self.tag(digest.finish())
+            stored.validators.isOwnTag = true
+        }
+        let record = ImageRecord(
+            contentType: type.contentType, size: size, cachedAt: fetchedAt, expiresAt: stored.freshUntil,
+            extra: stored.extra)
+        try writer.commit(record, expiry: expiry(stored))
+    }
+
+    func discard() { writer.discard() }
+
+    private static func tag(_ digest: [UInt8]) -> EntityTag? {
+        let digits = digest.prefix(tagLength).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return EntityTag(opaque: digits.joined())
     }
 }

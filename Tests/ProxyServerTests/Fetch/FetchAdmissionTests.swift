@@ -9,27 +9,27 @@ import Testing
 @Suite struct FetchAdmissionTests {
     private let turnedAway = Collected()
 
-    private func admission(workers: Int, patience: Duration = .seconds(3_600)) -> FetchAdmission {
-        FetchAdmission(workers: workers, patience: patience) { [turnedAway] in turnedAway.add($0.name) }
+    private func admission(workers: Int, patience: Duration = .seconds(3_600)) -> Admission {
+        Admission(FetchAdmission(workers: workers, patience: patience), turnedAway)
     }
 
-    /// A miss with a name of its own.
-    private func miss(_ name: Int = 0) throws -> WaitingMiss { try .named(name) }
+    /// A fetch with a name of its own.
+    private func fetch(_ name: Int = 0) throws -> CollapsedFetch { try .named(name) }
 
     @Test("an eighth of the workers never fetches", arguments: [(1, 1), (7, 7), (8, 7), (15, 14), (16, 14), (64, 56)])
     func limit(_ workers: Int, _ limit: Int) throws {
         let admission = admission(workers: workers)
-        for _ in 0..<limit { #expect(admission.admit(try miss()) == .fetch) }
-        #expect(admission.admit(try miss()) == .waits)
+        for name in 0..<limit { #expect(admission.admit(try fetch(name)) == .fetch) }
+        #expect(admission.admit(try fetch(limit)) == .waits)
         #expect(admission.waitingCount == 1)
     }
 
     @Test func whatHasWaitedLongestIsNext() throws {
         let admission = admission(workers: 2)
-        for name in 0..<2 { #expect(admission.admit(try miss(name)) == .fetch) }
-        for name in 2..<12 { #expect(admission.admit(try miss(name)) == .waits) }
+        for name in 0..<2 { #expect(admission.admit(try fetch(name)) == .fetch) }
+        for name in 2..<12 { #expect(admission.admit(try fetch(name)) == .waits) }
         for name in 2..<7 { #expect(admission.next()?.name == name) }
-        #expect(admission.admit(try miss(12)) == .waits, "nobody overtakes")
+        #expect(admission.admit(try fetch(12)) == .waits, "nobody overtakes")
         for name in 7..<13 { #expect(admission.next()?.name == name) }
         #expect(admission.waitingCount == 0)
         #expect(turnedAway.names.isEmpty)
@@ -37,69 +37,130 @@ import Testing
 
     @Test func aFetchThatEndsHandsItsPlaceOver() throws {
         let admission = admission(workers: 1)
-        #expect(admission.admit(try miss(1)) == .fetch)
-        #expect(admission.admit(try miss(2)) == .waits)
+        #expect(admission.admit(try fetch(1)) == .fetch)
+        #expect(admission.admit(try fetch(2)) == .waits)
         #expect(admission.next()?.name == 2)
-        #expect(admission.admit(try miss(3)) == .waits, "the place is taken")
+        #expect(admission.admit(try fetch(3)) == .waits, "the place is taken")
         #expect(admission.next()?.name == 3)
         #expect(admission.next() == nil)
-        #expect(admission.admit(try miss(4)) == .fetch, "the place is free")
+        #expect(admission.admit(try fetch(4)) == .fetch, "the place is free")
+    }
+
+    @Test func oneOriginLeavesPlacesToOthers() throws {
+        let admission = admission(workers: 16)  // 14 fetch, 11 of them from one origin.
+        for name in 0..<11 { #expect(admission.admit(try .named(name, from: "a.example")) == .fetch) }
+        #expect(admission.admit(try .named(11, from: "a.example")) == .waits)
+        #expect(admission.admit(try .named(12, from: "b.example")) == .fetch, "it overtakes")
+        #expect(admission.next() == nil, "the one that waits waits for its own origin")
+        #expect(admission.admit(try .named(13, from: "a.example")) == .waits)
+        #expect(admission.next()?.name == 11)
+        #expect(admission.next()?.name == 13)
+        #expect(admission.next() == nil)
     }
 
     @Test func tooManyWaitingIsOverload() throws {
         let admission = admission(workers: 1)
-        #expect(admission.admit(try miss()) == .fetch)
-        for _ in 0..<FetchAdmission.mostWaiting { #expect(admission.admit(try miss()) == .waits) }
-        #expect(admission.admit(try miss()) == .overloaded)
+        #expect(admission.admit(try fetch()) == .fetch)
+        for _ in 0..<FetchAdmission.mostWaiting { #expect(admission.admit(try fetch()) == .waits) }
+        #expect(admission.admit(try fetch()) == .overloaded)
         #expect(admission.waitingCount == FetchAdmission.mostWaiting)
         #expect(admission.next() != nil)
-        #expect(admission.admit(try miss()) == .waits)
+        #expect(admission.admit(try fetch()) == .waits)
     }
 
     @Test func whatWaitsTooLongIsTurnedAway() throws {
         let admission = admission(workers: 1, patience: .milliseconds(20))
-        #expect(admission.admit(try miss(0)) == .fetch)
+        #expect(admission.admit(try fetch(0)) == .fetch)
         for round in 0..<3 {  // The timer starts anew when nothing was left.
             let names = Set(round * 5 + 1...round * 5 + 5)
-            for name in names { #expect(admission.admit(try miss(name)) == .waits) }
+            for name in names { #expect(admission.admit(try fetch(name)) == .waits) }
             #expect(turnedAway.wait(for: names.max() ?? 0))
             #expect(admission.waitingCount == 0)
         }
         #expect(turnedAway.names.sorted() == Array(1...15), "each once")
         #expect(admission.next() == nil)
-        #expect(admission.admit(try miss()) == .fetch)
+        #expect(admission.admit(try fetch()) == .fetch)
     }
 
     @Test func whatWasHandedOverIsNotTurnedAway() throws {
         let admission = admission(workers: 1, patience: .seconds(1))
-        #expect(admission.admit(try miss(0)) == .fetch)
-        for name in 1...3 { #expect(admission.admit(try miss(name)) == .waits) }
+        #expect(admission.admit(try fetch(0)) == .fetch)
+        for name in 1...3 { #expect(admission.admit(try fetch(name)) == .waits) }
         #expect(admission.next()?.name == 1)
         #expect(turnedAway.wait(for: 2))
         #expect(turnedAway.names.sorted() == [2, 3])
     }
 
+    @Test func whatItsClientHasAbandonedGivesItsPlaceToOthers() throws {
+        let admission = admission(workers: 1, patience: .seconds(600))
+        #expect(admission.admit(try fetch(0)) == .fetch)
+        let fetches = try (1...4).map { try fetch($0) }
+        for fetch in [fetches[0], fetches[2]] {
+            let request = try #require(fetch.leader?.exchange.request as? MemoryRequest)
+            request.isPeerGone = true
+        }
+        for fetch in fetches { #expect(admission.admit(fetch) == .waits) }
+        #expect(turnedAway.wait(for: 2))
+        #expect(turnedAway.names.sorted() == [1, 3])
+        #expect(admission.next()?.name == 2, "those who stay keep their order")
+        #expect(admission.next()?.name == 4)
+    }
+
     @Test func nothingIsLeftBehind() throws {
         let admission = admission(workers: 3)
         let fetched = Collected()
-        let misses = try (0..<4_000).map { try miss($0) }
+        let fetches = try (0..<4_000).map { try fetch($0) }
         DispatchQueue.concurrentPerform(iterations: 8) { worker in
-            for name in stride(from: worker, to: misses.count, by: 8) {
-                guard admission.admit(misses[name]) == .fetch else { continue }
+            for name in stride(from: worker, to: fetches.count, by: 8) {
+                guard admission.admit(fetches[name]) == .fetch else { continue }
                 fetched.add(name)
                 while let next = admission.next() { fetched.add(next.name) }
             }
         }
         #expect(admission.waitingCount == 0)
         #expect(fetched.names.sorted() == Array(0..<4_000))
-        for _ in 0..<3 { #expect(admission.admit(try miss()) == .fetch) }
+        for _ in 0..<3 { #expect(admission.admit(try fetch()) == .fetch) }
     }
 }
 
-extension WaitingMiss {
-    fileprivate static func named(_ name: Int) throws -> WaitingMiss {
-        let query = "url=https://a.example/\(name)"
-        return WaitingMiss(exchange: Exchange(MemoryRequest(query)), image: try ImageRequest(queryString: query))
+/// An admission, and what it has turned away.
+private struct Admission: Sendable {
+    private let admission: FetchAdmission
+    private let turnedAway: Collected
+    private let running = Running()
+
+    init(_ admission: FetchAdmission, _ turnedAway: Collected) {
+        self.admission = admission
+        self.turnedAway = turnedAway
+    }
+
+    func admit(_ fetch: CollapsedFetch) -> FetchAdmission.Decision {
+        let decision = admission.admit(fetch) { [turnedAway] in turnedAway.add($0.name) }
+        if decision == .fetch { running.fetches.withLock { $0.append(fetch) } }
+        return decision
+    }
+
+    /// Ends a fetch, and takes the next.
+    func next() -> CollapsedFetch? {
+        guard let ended = running.fetches.withLock({ $0.popLast() }) else { return nil }
+        let next = admission.next(after: ended)
+        if let next { running.fetches.withLock { $0.append(next) } }
+        return next
+    }
+
+    var waitingCount: Int { admission.waitingCount }
+}
+
+private final class Running: Sendable {
+    let fetches = Mutex<[CollapsedFetch]>([])
+}
+
+extension CollapsedFetch {
+    /// A fetch from an origin of its own, unless another is given.
+    fileprivate static func named(_ name: Int, from host: String? = nil) throws -> CollapsedFetch {
+        let query = "url=https://\(host ?? "a\(name).example")/\(name)"
+        let miss = Miss(exchange: Exchange(MemoryRequest(query)), image: try ImageRequest(queryString: query))
+        return CollapsedFetch(leading: miss)
     }
 
     fileprivate var name: Int { image.urlText.split(separator: "/").last.flatMap { Int($0) } ?? -1 }

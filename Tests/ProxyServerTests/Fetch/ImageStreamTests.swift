@@ -12,13 +12,15 @@ private final class RecordingSink: ImageSink {
     var bytes: [UInt8] = []
     var wantsBody = true
 
-    func begin(_ type: MediaType, length: Int?) throws(ProxyError) -> Bool {
-        (self.type, self.length) = (type, length)
+    func begin(_ arrival: ImageArrival) throws(ProxyError) -> Bool {
+        (type, length) = (arrival.type, arrival.length)
         begins += 1
         return wantsBody
     }
 
     func flush() {}
+    var attention: Duration? { nil }
+    var isAbandoned: Bool { false }
 
     func write(_ bytes: RawSpan) throws(ProxyError) { self.bytes += Array(copying: bytes) }
 }
@@ -26,10 +28,12 @@ private final class RecordingSink: ImageSink {
 @Suite struct ImageStreamTests {
     private let sink = RecordingSink()
 
-    private func stream(limit: Int = 1_000_000, holdBack: Int = 1_000, servesSVG: Bool = false) -> ImageStream {
+    private func stream(
+        limit: Int = 1_000_000, holdBack: Int = 1_000, servesSVG: Bool = false, isConditional: Bool = false
+    ) -> ImageStream {
         ImageStream(
             into: sink, addresses: AddressPolicy(), limit: limit, holdBack: holdBack, servesSVG: servesSVG,
-            isAbandoned: { false })
+            isConditional: isConditional)
     }
 
     private func head(_ status: Int = 200, _ fields: [(String, String)] = [], length: Int? = nil) -> CurlResponseHead {
@@ -156,7 +160,10 @@ private final class RecordingSink: ImageSink {
         let stream = stream(holdBack: 10)
         #expect(stream.received(head: head(length: isAnnounced ? 100 : nil)))
         #expect(!feed(Samples.png(100), to: stream))
-        #expect(stream.isSatisfied)
+        guard case .headOnly = stream.outcome else {
+            Issue.record("\(String(describing: stream.outcome))")
+            return
+        }
         #expect(stream.failure == nil)
         #expect(sink.bytes.isEmpty)
         #expect(sink.length == (isAnnounced ? 100 : nil))
@@ -176,6 +183,17 @@ private final class RecordingSink: ImageSink {
         #expect(!stream.received(head: head(status, fields)))
         #expect(stream.failure == failure)
         #expect(stream.redirect == nil)
+    }
+
+    @Test("a 304 ends what was asked under a condition, and is no image else", arguments: [true, false])
+    func notModified(_ isConditional: Bool) {
+        let stream = stream(isConditional: isConditional)
+        #expect(!stream.received(head: head(304, [("cache-control", "max-age=60")])))
+        #expect(stream.failure == (isConditional ? nil : .upstream(.status(304))))
+        guard isConditional else { return #expect(!stream.isEnded) }
+        guard case .notModified(let fields, _, _) = stream.outcome else { return #expect(Bool(false)) }
+        #expect(fields.cacheControl == ["max-age=60"])
+        #expect(sink.begins == 0)
     }
 
     @Test func aRedirectStopsTheHop() {

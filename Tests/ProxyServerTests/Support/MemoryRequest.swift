@@ -1,37 +1,122 @@
+import Dispatch
+import Glibc
 import ProxyServer
+import Synchronization
 
-/// A request in memory, and everything that was done with it.
-final class MemoryRequest: GatewayRequest {
+/// A request in memory, and everything that was done with it, by whichever thread.
+final class MemoryRequest: GatewayRequest, Sendable {
     enum End: Equatable { case finished, aborted }
 
-    var params: [String: String]
-    var isPeerGone = false
-    var canShowAbort = true
-    /// How many bytes the web server takes before it has gone.
-    var capacity = Int.max
+    private struct State {
+        var params: [String: String]
+        var isPeerGone = false
+        var canShowAbort = true
+        var isWritable = true
+        var capacity = Int.max
+        var written: [UInt8] = []
+        var writes = 0
+        var ends: [End] = []
+    }
 
-    private(set) var written: [UInt8] = []
-    private(set) var writes = 0
-    private(set) var ends: [End] = []
+    private let state: Mutex<State>
+    /// Signalled whenever something was done with it.
+    private let progress = DispatchSemaphore(value: 0)
+    private let peer = Peer()
 
     init(_ query: String = "", method: String = "GET", path: String = "/image", _ more: [String: String] = [:]) {
-        params = ["REQUEST_METHOD": method, "QUERY_STRING": query, "REQUEST_URI": "\(path)?\(query)"]
+        var params = ["REQUEST_METHOD": method, "QUERY_STRING": query, "REQUEST_URI": "\(path)?\(query)"]
         params.merge(more) { $1 }
+        state = Mutex(State(params: params))
     }
 
-    func param(_ name: String) -> String? { params[name] }
+    func param(_ name: String) -> String? { state.withLock { $0.params[name] } }
 
     func write(_ head: RawSpan, _ body: RawSpan, isLast: Bool) throws(GatewayError) {
-        writes += 1
-        guard written.count + head.byteCount + body.byteCount <= capacity else { throw .peerGone }
-        for piece in [Array(copying: head), Array(copying: body)] { written += piece }
+        let bytes = Array(copying: head) + Array(copying: body)
+        let isTaken = state.withLock { state in
+            state.writes += 1
+            guard state.written.count + bytes.count <= state.capacity else { return false }
+            state.written += bytes
+            return true
+        }
+        progress.signal()
+        guard isTaken else { throw .peerGone }
     }
 
-    func finish() { ends.append(.finished) }
-    func abort() { ends.append(.aborted) }
-    var watchedDescriptor: Int32? { nil }
+    func finish() { end(.finished) }
+    func abort() { end(.aborted) }
 
+    private func end(_ end: End) {
+        state.withLock { $0.ends.append(end) }
+        progress.signal()
+    }
+
+    var watchedDescriptor: Int32? { peer.watched }
+
+    var isPeerGone: Bool {
+        get { state.withLock { $0.isPeerGone } }
+        set { state.withLock { $0.isPeerGone = newValue } }
+    }
+
+    var canShowAbort: Bool {
+        get { state.withLock { $0.canShowAbort } }
+        set { state.withLock { $0.canShowAbort = newValue } }
+    }
+
+    var isWritable: Bool {
+        get { state.withLock { $0.isWritable } }
+        set { state.withLock { $0.isWritable = newValue } }
+    }
+
+    /// How many bytes the web server takes before it has gone.
+    var capacity: Int {
+        get { state.withLock { $0.capacity } }
+        set { state.withLock { $0.capacity = newValue } }
+    }
+
+    /// The client goes, and takes nothing more.
+    func leave() {
+        state.withLock { state in
+            state.isPeerGone = true
+            state.capacity = state.written.count
+        }
+        peer.leave()
+    }
+
+    var written: [UInt8] { state.withLock { $0.written } }
+    var writes: Int { state.withLock { $0.writes } }
+    var ends: [End] { state.withLock { $0.ends } }
     var response: Response { Response(written) }
+
+    /// Waits until something has been done; false after a minute.
+    func wait(until isDone: (MemoryRequest) -> Bool) -> Bool {
+        while !isDone(self) {
+            guard progress.wait(timeout: .now() + .seconds(60)) == .success else { return false }
+        }
+        return true
+    }
+
+    /// Waits for so many bytes of the body.
+    func waitForBody(_ count: Int) -> Bool { wait { $0.response.body.count >= count } }
+}
+
+/// The other end of a connection, of which nothing is seen but that it goes.
+private final class Peer: Sendable {
+    let watched: Int32
+    private let other: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        _ = unsafe pipe(&ends)
+        (watched, other) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(watched)
+        close(other)
+    }
+
+    func leave() { _ = unsafe write(other, "x", 1) }
 }
 
 /// A CGI response taken apart.

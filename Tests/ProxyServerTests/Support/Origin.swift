@@ -64,3 +64,10 @@ func bindToLoopback(_ descriptor: Int32) throws -> UInt16 {
     guard status == 0 else { throw SystemFailure(call: "bind") }
     return UInt16(bigEndian: address.sin_port)
 }
+
+/// A loopback port that was free just now.
+func freePort() throws -> UInt16 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    return try bindToLoopback(descriptor)
+}

@@ -46,7 +46,10 @@ final class RedisServer {
     var location: RedisLocation { RedisLocation(endpoint: .socket(path: directory.path + "/redis.sock")) }
 
     @discardableResult
-    func command(_ words: RedisArgument...) throws -> RedisReply {
+    func command(_ words: RedisArgument...) throws -> RedisReply { try command(words) }
+
+    @discardableResult
+    func command(_ words: [RedisArgument]) throws -> RedisReply {
         let timeouts = RedisTimeouts(connect: .seconds(60), command: .seconds(60))
         let endpoint = RedisEndpoint(.unix(path: directory.path + "/redis.sock"))
         return try RedisConnection(to: endpoint, timeouts: timeouts).command(words)

@@ -21,12 +21,14 @@ enum Samples {
 
     static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// A tee that has taken `bytes`.
-    static func tee(_ bytes: [UInt8], chunkSize: Int = 3_000) -> TeeBuffer {
-        let tee = TeeBuffer(
-            gate: SizeGate(limit: .max), budget: StoreBudget(limit: .max), chunkSize: chunkSize)
-        tee.append(RawSpan(_elements: bytes.span))
-        return tee
+    /// A chunk that is full of `bytes`.
+    static func chunk(_ bytes: [UInt8], of budget: StoreBudget = StoreBudget(limit: .max)) -> ImageChunk {
+        let chunk = ImageChunk(capacity: bytes.count)
+        if let reservation = Reservation(bytes.count, of: budget, within: budget.limit) {
+            chunk.grow(by: bytes.count, reservation)
+        }
+        _ = chunk.take(RawSpan(_elements: bytes.span))
+        return chunk
     }
 
     /// Everything is allowed on loopback.
@@ -36,5 +38,24 @@ enum Samples {
         configuration.source.allowedNetworks = ["127.0.0.0/8"]
         configuration.source.allowedPorts = Set(1...65_535)
         return configuration
+    }
+}
+
+extension CacheTier {
+    /// Stores an image that is fresh for a day, in chunks.
+    func store(
+        _ bytes: [UInt8], of urlText: String, at time: Int64, chunkSize: Int = 1 << 20, isLengthKnown: Bool = true
+    ) throws(CacheFailure) {
+        let writer = makeWriter(for: urlText, length: isLengthKnown ? bytes.count : nil)
+        for start in stride(from: 0, to: bytes.count, by: chunkSize) {
+            try writer.append(Array(bytes[start..<min(start + chunkSize, bytes.count)]))
+        }
+        try writer.commit(.sample(size: bytes.count, at: time), expiry: .seconds(86_400))
+    }
+}
+
+extension ImageRecord {
+    static func sample(size: Int, at time: Int64) -> ImageRecord {
+        ImageRecord(contentType: "image/png", size: size, cachedAt: time, expiresAt: time + 86_400_000)
     }
 }
