@@ -12,7 +12,10 @@ struct Command: Sendable {
     var flags: [(name: String, meaning: String)] = []
     let run: @Sendable (Arguments) -> ExitStatus
 
-    static let all = [Serve.command, Stats.command, CheckConfig.command]
+    static let all = [
+        Serve.command, Stats.command, Inspect.command, Purge.command, Warm.command, Clean.command, Sign.command,
+        Explain.command, CheckConfig.command, SelfTest.command,
+    ]
 
     private static let commonOption = (name: "--config", meaning: "FILE  read the configuration from FILE")
     private static let commonFlag = (name: "--help", meaning: "say what the command does")

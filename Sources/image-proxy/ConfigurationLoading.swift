@@ -23,6 +23,13 @@ enum ConfigurationLoading {
         return Logger(label: "image-proxy") { _ in StandardErrorLogHandler(level: level, format: format) }
     }
 
+    /// For a command that only reads or steers the cache: what goes well is no news.
+    static func quietLogger(_ log: Configuration.Log) -> Logger {
+        var logger = logger(log)
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
     private struct FoundFile { let file: (name: String, text: String)? }
 
     private static let validators = Configuration.Validators(
@@ -49,19 +56,10 @@ enum ConfigurationLoading {
     }
 
     private static var usualPlaces: [String] {
-        let beside = executablePath.flatMap { path in
+        let beside = Executable.path.flatMap { path in
             path.lastIndex(of: "/").map { String(path[...$0]) + "image-proxy.conf" }
         }
         return [beside, "/etc/image-proxy/image-proxy.conf"].compactMap { $0 }
-    }
-
-    private static var executablePath: String? {
-        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(PATH_MAX)) { buffer in
-            guard let base = buffer.baseAddress else { return nil }
-            let count = unsafe readlink("/proc/self/exe", base, buffer.count)
-            return count > 0
-                ? unsafe String(decoding: UnsafeBufferPointer(rebasing: buffer[..<count]), as: UTF8.self) : nil
-        }
     }
 
     /// Our variables alone: a CGI environment holds many others, some of them written by the client.
@@ -106,9 +104,12 @@ func lastError() -> String { unsafe String(cString: strerror(errno)) }
 
 func printError(_ text: String) { write("image-proxy: \(text)\n", to: STDERR_FILENO) }
 
+/// Without the name of the program in front.
+func printError(raw text: String) { write(text, to: STDERR_FILENO) }
+
 func printOutput(_ text: String) { write(text, to: STDOUT_FILENO) }
 
-private func write(_ text: String, to descriptor: Int32) {
+func write(_ text: String, to descriptor: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
         let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -6,7 +6,9 @@ enum HandedSockets {
     /// sd_listen_fds(3): the first descriptor that systemd passes.
     private static let firstDescriptor: Int32 = 3
 
-    static func find() -> [ListeningSocket]? { fromSystemd() ?? fromStandardInput() }
+    static func find() -> [ListeningSocket]? {
+        Inheritance.taken?.listeningSockets() ?? fromSystemd() ?? fromStandardInput()
+    }
 
     private static func fromSystemd() -> [ListeningSocket]? {
         guard let count = environment("LISTEN_FDS").flatMap({ Int32($0) }), (1...64).contains(count),

@@ -18,11 +18,14 @@ enum Main {
         }
     }
 
-    /// In this order: a listening socket that was handed to us, a CGI request, a command.
+    /// In this order: the keeper of a process that answers, a listening socket that was handed to us, a CGI request, a command.
     ///
     /// A web server may make arguments of a CGI query (RFC 3875, 4.4), so with a CGI request to answer they are not looked
     /// at: nobody shall steer the program by a URL.
     private static func run() -> ExitStatus {
+        if let inheritance = Inheritance.taken, case .keeper(let child) = inheritance.role {
+            return Keeper.run(inheritance, child)
+        }
         let arguments = CommandLine.arguments.dropFirst()
         if arguments.isEmpty, let sockets = HandedSockets.find() { return Serve.run(on: sockets) }
         if AnswerCGI.isWanted { return AnswerCGI.run() }
@@ -36,4 +39,6 @@ enum ExitStatus: Int32 {
     case failed = 1
     case usage = 64
     case configuration = 78
+    /// As a shell has it for a program that Ctrl-C ended.
+    case interrupted = 130
 }

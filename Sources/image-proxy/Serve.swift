@@ -4,7 +4,6 @@ import Glibc
 import Logging
 import ProxyCore
 import ProxyServer
-import Synchronization
 
 /// Runs the FastCGI responder until it is told to stop.
 enum Serve {
@@ -13,6 +12,10 @@ enum Serve {
         summary: "Answer FastCGI on a socket of its own.",
         options: [
             ("--listen", "unix:PATH or HOST:PORT  where the web server finds it"),
+            (
+                "--status-listen",
+                "unix:PATH or HOST:PORT  where health, stats, metrics and status are answered at any time"
+            ),
             ("--socket-mode", "OCTAL  access to a Unix socket (0660)"),
             ("--socket-group", "NAME  group of a Unix socket, such as www-data"),
         ],
@@ -23,22 +26,44 @@ enum Serve {
         guard arguments.operands.isEmpty, let text = arguments.value("--listen") else {
             return Command.misused("serve needs --listen and no other words", command: command)
         }
-        guard let address = FastCGIAddress(text) else {
-            return Command.misused(
-                "--listen \(text): expected unix:PATH (up to 90 bytes) or HOST:PORT", command: command)
-        }
-        guard address.isLocal || arguments.has("--allow-remote") else {
-            return Command.misused(
-                "--listen \(text): whoever can connect can steer the program; other machines only with --allow-remote",
-                command: command)
-        }
         guard let mode = UInt32(arguments.value("--socket-mode") ?? "0660", radix: 8), mode <= 0o777 else {
             return Command.misused("--socket-mode: expected an octal number such as 0660", command: command)
         }
         let access = ListeningSocket.Access(mode: mode, group: arguments.value("--socket-group"))
-        return run(configurationFile: arguments.value("--config")) { () throws(FastCGIError) in
-            [try ListeningSocket(at: address, access: access)]
+        let allowsRemote = arguments.has("--allow-remote")
+        do throws(BadAddress) {
+            let address = try address(text, of: "--listen", allowsRemote: allowsRemote)
+            let status = try arguments.value("--status-listen").map { (text) throws(BadAddress) in
+                try self.address(text, of: "--status-listen", allowsRemote: allowsRemote)
+            }
+            return run(
+                configurationFile: arguments.value("--config"), status: status, access: access,
+                allowsRemote: allowsRemote
+            ) { () throws(FastCGIError) in
+                if let inheritance = Inheritance.taken { return inheritance.listeningSockets(at: address) }
+                return [try ListeningSocket(at: address, access: access)]
+            }
+        } catch {
+            return Command.misused(error.text, command: command)
         }
+    }
+
+    private struct BadAddress: Error { let text: String }
+
+    /// An address to listen on, if it has the form of one and is as private as it should be.
+    private static func address(
+        _ text: String, of name: String, allowsRemote: Bool
+    ) throws(BadAddress) -> FastCGIAddress {
+        guard let address = FastCGIAddress(text) else {
+            throw BadAddress(text: "\(name) \(text): expected unix:PATH (up to 90 bytes) or HOST:PORT")
+        }
+        guard address.isLocal || allowsRemote else {
+            throw BadAddress(
+                text: """
+                    \(name) \(text): whoever can connect can steer the program; other machines only with --allow-remote
+                    """)
+        }
+        return address
     }
 
     /// On sockets that were handed to us.
@@ -46,23 +71,43 @@ enum Serve {
         run(configurationFile: nil) { () throws(FastCGIError) in sockets }
     }
 
+    /// `status` is where health and statistics are answered at any time, if not where the configuration says.
     private static func run(
-        configurationFile: String?, _ sockets: () throws(FastCGIError) -> [ListeningSocket]
+        configurationFile: String?, status: FastCGIAddress? = nil,
+        access: ListeningSocket.Access = ListeningSocket.Access(), allowsRemote: Bool = false,
+        _ sockets: () throws(FastCGIError) -> [ListeningSocket]
     ) -> ExitStatus {
+        _ = Executable.path
         guard let configuration = ConfigurationLoading.load(file: configurationFile) else { return .configuration }
         let logger = ConfigurationLoading.logger(configuration.log)
-        do throws(FastCGIError) {
-            StopSignals.hold()
-            let turnstile = Turnstile(limit: Server.runningWorkers)
-            let listener = try FastCGIListener(
-                sockets: try sockets(), turnstile: turnstile, mostConnections: OpenFiles.connections)
-            let stopping = StopSignals(logger: logger) { listener.stop() }
-            let server = Server(configuration, turnstile: turnstile, logger: logger)
-            guard withExtendedLifetime(stopping, { server.run(listener) }) else {
-                // Workers are still at work, in libraries that `exit` would take down under them.
-                _exit(ExitStatus.done.rawValue)
+        var statusAddress = status
+        do throws(BadAddress) {
+            if status == nil, let text = configuration.server.statusListen {
+                statusAddress = try address(text, of: "IMAGE_PROXY_STATUS_LISTEN", allowsRemote: allowsRemote)
             }
-            return .done
+        } catch {
+            printError(error.text)
+            return .configuration
+        }
+        do throws(FastCGIError) {
+            Signals.hold()
+            let turnstile = Turnstile(limit: Server.runningWorkers)
+            let work = WorkQueue()
+            let sockets = try sockets()
+            let memory = MemoryPlan.ofThisProcess
+            let listener = try FastCGIListener(
+                sockets: sockets, turnstile: turnstile, work: work,
+                mostConnections: memory.connections(OpenFiles.connections))
+            let status = try StatusSocket.open(at: statusAddress, access)
+            let responder = Responder(
+                listener: listener,
+                status: try status.map { (status) throws(FastCGIError) in
+                    try FastCGIListener(sockets: [status.socket], mostConnections: Server.statusConnections)
+                },
+                server: Server(configuration, turnstile: turnstile, work: work, memory: memory, logger: logger))
+            if let inheritance = Inheritance.taken { return responder.serve(inheritance.link) }
+            let estate = Inheritance(sockets, status, configuration.log)
+            return responder.serve(estate, .supervisor, logger)
         } catch {
             logger.critical("Cannot listen", metadata: ["reason": "\(error)"])
             return .failed
@@ -70,42 +115,56 @@ enum Serve {
     }
 }
 
-/// Turns the first signal to stop into a call, and the second into an end.
-///
-/// They are blocked in every thread and read from a descriptor: so none interrupts a system call, as libfcgi's own
-/// handlers would, and one that comes before anybody listens waits.
-private final class StopSignals {
-    private let sources: [any DispatchSourceSignal]
-    private static let numbers = [SIGTERM, SIGINT, SIGQUIT, SIGUSR1]
+/// A responder, and who tells it to stop.
+private struct Responder {
+    let listener: FastCGIListener
+    let status: FastCGIListener?
+    let server: Server
 
-    /// From here on the signals wait. Before any thread starts, since each inherits the mask.
-    static func hold() {
-        unsafe withUnsafeTemporaryAllocation(of: sigset_t.self, capacity: 1) { mask in
-            guard let mask = mask.baseAddress else { return }
-            unsafe sigemptyset(mask)
-            for number in numbers { unsafe sigaddset(mask, number) }
-            unsafe pthread_sigmask(SIG_BLOCK, mask, nil)
+    /// As the process that was started, which others may take over from.
+    func serve(_ estate: Inheritance, _ notifier: ServiceNotifier, _ logger: Logger) -> ExitStatus {
+        let (listener, status) = (listener, status)
+        let succession = Succession(
+            estate, child: nil, notifier: notifier, logger: logger,
+            .init(
+                yield: {
+                    listener.yield()
+                    status?.yield()
+                }, stop: { listener.stop() }))
+        let isDone = server.run(listener, statusListener: status, telling: notifier)
+        if let keeper = succession.endOwnWork() {
+            Executable.become(keeper)
+            logger.error("Cannot become the keeper", metadata: ["reason": "\(lastError())"])
+            succession.goOn()
         }
+        if succession.hasChild { return ExitStatus(rawValue: succession.waitForEnd()) ?? .failed }
+        return end(isDone)
     }
 
-    init(logger: Logger, _ stop: @escaping @Sendable () -> Void) {
+    /// As the child of a keeper, which tells it by the link what to do.
+    func serve(_ link: Int32) -> ExitStatus {
+        let (listener, status) = (listener, status)
         let queue = DispatchQueue(label: "image-proxy.signals")
         let first = FirstTime()
-        sources = Self.numbers.map { number in
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                guard first.isFirst() else { _exit(ExitStatus.done.rawValue) }
-                stop()
-            }
-            source.resume()
-            return source
+        let signals = Signals(on: queue) { meaning in
+            // To reload is the keeper's business, where everybody was told.
+            guard meaning == .stop else { return }
+            guard first.isFirst() else { _exit(ExitStatus.done.rawValue) }
+            listener.stop()
+        }
+        let source = Link.listen(to: link, on: queue) { message in
+            guard message == Link.yield else { return listener.stop() }
+            listener.yield()
+            status?.yield()
+        }
+        return withExtendedLifetime((signals, source)) {
+            end(server.run(listener, statusListener: status, telling: .keeper(at: link)))
         }
     }
-}
 
-/// True once.
-private final class FirstTime: Sendable {
-    private let hasPassed = Atomic<Bool>(false)
-
-    func isFirst() -> Bool { !hasPassed.exchange(true, ordering: .relaxed) }
+    private func end(_ isDone: Bool) -> ExitStatus {
+        // Workers may still be at work, in libraries that `exit` would take down under them.
+        if !isDone { _exit(ExitStatus.done.rawValue) }
+        return .done
+    }
 }

@@ -13,14 +13,20 @@ enum Stats {
             return .configuration
         }
         do {
-            let server = Server(configuration, logger: ConfigurationLoading.logger(configuration.log))
-            let statistics = try server.cacheStatistics()
+            let statistics = try statistics(configuration)
             printOutput(arguments.has("--json") ? json(statistics) : text(statistics))
             return .done
         } catch {
             printError("the cache cannot be read: \(error)")
             return .failed
         }
+    }
+
+    /// Where there is no cache, there is nothing in it.
+    private static func statistics(_ configuration: Configuration) throws(CacheFailure) -> CacheStatistics {
+        guard configuration.cache.store != .off else { return CacheStatistics() }
+        let logger = ConfigurationLoading.logger(configuration.log)
+        return try CacheOperator(configuration, logger: logger).statistics()
     }
 
     private static func json(_ statistics: CacheStatistics) -> String {
