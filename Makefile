@@ -4,6 +4,9 @@
 SERVER ?= nginx
 # Further arguments of scripts/run, such as RUN="--for 30".
 RUN ?=
+# Seconds of `make fuzz` and `make soak`.
+FUZZ ?= 60
+SOAK ?= 300
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +25,22 @@ run: ## show proxied images in a browser (SERVER=nginx or SERVER=lighttpd); Ctrl
 test: ## build and run every test, unit and end to end
 	@scripts/test
 
+test-asan: ## run the unit tests, and the hostile end-to-end tests, under AddressSanitizer
+	@scripts/test-sanitized address
+
+test-tsan: ## run the unit tests under ThreadSanitizer
+	@scripts/test-sanitized thread
+
+fuzz: ## feed the parsers that strangers reach with libFuzzer's inputs, for FUZZ=60 seconds in all
+	@scripts/install-dependencies build
+	@scripts/fuzz $(FUZZ)
+
+soak: ## put a mixed, hostile load on the handler for SOAK=300 seconds: nothing may be left of it
+	@scripts/install-dependencies build test
+	@scripts/check-swift
+	swift build -c release --product image-proxy
+	@SOAK=$(SOAK) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider Tests/EndToEnd/test_soak.py
+
 bench: ## measure everything beside nginx and a Node server, in about ten minutes: Benchmarks/results/latest.md
 	@scripts/install-dependencies build bench
 	@scripts/check-swift
@@ -34,6 +53,17 @@ bench-quick: ## the same in two minutes, with fewer sizes and rounds: Benchmarks
 	swift build -c release --product image-proxy
 	@Benchmarks/run.py --quick
 
+dist: ## make a tarball for shared hosting, with an executable that needs little: .build/packages
+	@scripts/install-dependencies build package
+	@scripts/check-swift
+	@scripts/make-dist
+
+deb: ## make a Debian package: .build/packages
+	@scripts/install-dependencies build package
+	@scripts/check-swift
+	swift build -c release --product image-proxy
+	@scripts/make-deb
+
 lint: ## check the form of the Swift sources
 	@scripts/check-swift
 	swift format lint --strict --recursive Package.swift Sources Tests
@@ -43,4 +73,4 @@ clean: ## remove what was built
 	find Tests scripts Benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-quick lint clean
+.PHONY: help build run test test-asan test-tsan fuzz soak bench bench-quick dist deb lint clean
