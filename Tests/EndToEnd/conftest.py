@@ -117,7 +117,7 @@ def started(kind, folder, settings, redis, database, **options):
 
 @pytest.fixture(scope="session", params=KINDS)
 def front(request, new_folder, settings, redis, databases):
-    """Each way to run behind a web server, in turn: nginx, lighttpd, spawned by lighttpd, plain CGI."""
+    """Each way to run behind a web server, in turn: nginx, lighttpd, spawned by lighttpd, plain CGI, Apache."""
     with started(request.param, new_folder(), settings, redis, next(databases)) as server:
         yield server
 

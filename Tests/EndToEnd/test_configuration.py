@@ -9,6 +9,7 @@ import pytest
 
 from harness import behaviours
 from harness.handler import EXECUTABLE, environment, run, write_configuration
+from harness.waiting import eventually
 
 GOOD = {"ALLOWED_HOSTS": "images.test", "CACHE": "off"}
 
@@ -174,6 +175,7 @@ def test_one_line_for_each_request_in_json(start, origin, images):
     server.client.get(url)
     server.client.get("http://10.0.0.1/")
     server.wait_for_log("Image cached successfully")
+    eventually(lambda: server.log().count("request finished") == 2, "both requests are in the log")
     lines = [line for line in server.log().splitlines() if line]
     for line in lines:
         json.loads(line)

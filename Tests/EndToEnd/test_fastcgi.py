@@ -138,8 +138,7 @@ def test_a_failure_in_mid_body_has_no_good_end(responder, origin):
 def test_operators_pages_are_for_loopback(responder, address, status, endpoint):
     with FastCGIClient(responder.socket_path) as client:
         answer = client.get("", path=f"{MOUNT}/{endpoint}", REMOTE_ADDR=address).response()
-    # metrics and status come with a later issue; what is not there is not there for anybody.
-    assert answer.status == status or (endpoint != "stats" and answer.status == 404)
+    assert answer.status == status
 
 
 def test_operators_pages_for_a_configured_network(start):

@@ -65,12 +65,6 @@ def test_the_configuration_table_is_the_program_s():
         key: setting["value"] for key, setting in effective.items()}
 
 
-def test_a_key_that_changes_nothing_yet_is_marked_in_both_tables():
-    here = {key for keys, *_ in rows(section("Not in this version"), "key") for key in code(keys)}
-    marked = {code(row[0])[0] for row in rows(section("Configuration"), "key") if "(#not-in-this-version)" in row[-1]}
-    assert here == marked
-
-
 def test_every_key_that_is_named_exists():
     known = {*in_force(ALLOWED_HOSTS="images.test"), "IMAGE_PROXY_"}
     assert set(re.findall(r"IMAGE_PROXY_[A-Z_]*", README + CHANGELOG)) <= known
@@ -121,11 +115,6 @@ def test_every_file_of_the_project_that_is_named_exists():
     named = set(re.findall(r"\b(?:deploy|scripts|Sources|Tests)/[\w./+-]*\w", README + CHANGELOG))
     assert named
     assert [name for name in sorted(named) if not (PROJECT / name).exists()] == []
-
-
-def test_every_deploy_file_is_named():
-    for path in sorted((PROJECT / "deploy").rglob("*.conf")):
-        assert str(path.relative_to(PROJECT)) in README
 
 
 def test_the_include_line_is_the_one_that_the_deploy_file_says():

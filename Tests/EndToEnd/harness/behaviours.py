@@ -46,6 +46,19 @@ def gated(body, gate, first, content_type="image/png", in_chunks=False):
     return script
 
 
+def validated(body, *headers, etag=None, last_modified=None, renewal=None, content_type="image/png"):
+    """The image with its validators and these headers. A request that has one of them gets a 304 with the headers, or with
+    those of `renewal`."""
+    validators = [(name, value) for name, value in (("ETag", etag), ("Last-Modified", last_modified)) if value]
+
+    def script(exchange):
+        asked = exchange.request.value
+        if (etag and asked("If-None-Match") == etag) or (last_modified and asked("If-Modified-Since") == last_modified):
+            return exchange.head("304 Not Modified", *validators, *(headers if renewal is None else renewal))
+        return image(body, content_type, *validators, *headers)(exchange)
+    return script
+
+
 def in_turn(*scripts):
     """The first request meets the first script and so on; the last one stays."""
     numbers = itertools.count()

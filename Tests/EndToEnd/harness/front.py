@@ -2,21 +2,30 @@
 
 from pathlib import Path
 
+from .apache import Apache
 from .handler import EXECUTABLE, Handler, write_configuration
 from .http import Client
 from .lighttpd import Lighttpd
 from .nginx import Nginx
 from .process import children_of
+from .supervised import SocketActivated, SpawnFCGI
 from .waiting import eventually
 
-KINDS = ("nginx", "lighttpd", "spawned", "cgi")
+KINDS = ("nginx", "lighttpd", "spawned", "cgi", "apache")
+# Every way that deploy/ has a file for.
+DEPLOYMENTS = (*KINDS, "apache-cgi", "shared-fcgid", "shared-cgi", "spawn-fcgi", "systemd")
+APACHE = ("apache", "apache-cgi", "shared-fcgid", "shared-cgi")
+SUPERVISORS = {"spawn-fcgi": SpawnFCGI, "systemd": SocketActivated}
 
 
 class Front:
     """`client` speaks to the web server, `log()` is what the handler wrote, `redis` is the database that it uses.
 
     - `nginx`, `lighttpd`: the handler listens on a Unix socket, as `handler`;
-    - `spawned`: lighttpd starts it; `cgi`: lighttpd starts one for each request. Both read a configuration file.
+    - `spawned`: lighttpd starts it; `cgi`: lighttpd starts one for each request. Both read a configuration file;
+    - `apache`: as nginx; `apache-cgi`, `shared-cgi`: Apache starts one for each request, configured by the server's
+      administrator or by a .htaccess alone; `shared-fcgid`: the same with processes that stay;
+    - `spawn-fcgi`, `systemd`: nginx, and a handler on a socket that somebody else has made.
     """
 
     def __init__(self, kind, folder, settings, redis=None, root=None, ulimits=None, **server_options):
@@ -27,12 +36,17 @@ class Front:
         self.redis = redis
         self.handler = None
         socket_path = self.folder / "handler.sock"
-        if kind in ("nginx", "lighttpd"):
+        if kind in ("nginx", "lighttpd", "apache"):
             self.handler = Handler(self.folder, ulimits, **settings)
-        if kind == "nginx":
+        elif kind in SUPERVISORS:
+            self.handler = SUPERVISORS[kind](self.folder, settings)
+        if kind == "nginx" or kind in SUPERVISORS:
             self.server = Nginx(self.folder, socket_path, root, **server_options)
         elif kind == "lighttpd":
-            self.server = Lighttpd(self.folder, "image-proxy", socket_path, root=root)
+            self.server = Lighttpd(self.folder, "image-proxy", socket_path, root=root, **server_options)
+        elif kind in APACHE:
+            configuration = write_configuration(self.folder / "image-proxy.conf", settings)
+            self.server = Apache(self.folder, kind, socket_path, EXECUTABLE, configuration, root, **server_options)
         else:
             configuration = write_configuration(self.folder / "image-proxy.conf", settings)
             self.server = Lighttpd(self.folder, f"image-proxy-{kind}", executable=EXECUTABLE,

@@ -15,7 +15,7 @@ EXECUTABLE = Path(os.environ.get("IMAGE_PROXY_EXECUTABLE", PROJECT / ".build" / 
 
 def environment(settings):
     """What the handler sees: its settings (`ALLOWED_HOSTS="*"`) and nothing else of ours that could steer it."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS") if name in os.environ}
     return {**inherited, **{f"IMAGE_PROXY_{name}": str(value) for name, value in settings.items()}}
 
 

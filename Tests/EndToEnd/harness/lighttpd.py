@@ -28,9 +28,12 @@ class Lighttpd(ManagedProcess):
     - `image-proxy`: the handler listens at `handler_socket`, started by somebody else;
     - `image-proxy-spawned`: lighttpd starts `executable`, which reads `configuration_file`;
     - `image-proxy-cgi`: a process of `executable` for each request.
+
+    `referer` adds the file that limits whose pages may show images.
     """
 
-    def __init__(self, folder, variant, handler_socket=None, executable=None, configuration_file=None, root=None):
+    def __init__(self, folder, variant, handler_socket=None, executable=None, configuration_file=None, root=None,
+                 referer=False):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "empty"
@@ -38,6 +41,8 @@ class Lighttpd(ManagedProcess):
         self.handler_log = folder / "handler.log"
         self.configuration = folder / "lighttpd.conf"
         text = (DEPLOY / f"{variant}.conf").read_text()
+        if referer:
+            text += (DEPLOY / "image-proxy-referer.conf").read_text()
         paths = {
             "/run/image-proxy/image-proxy.sock": handler_socket,
             "/run/lighttpd/image-proxy.sock": folder / "spawned.sock",

@@ -15,7 +15,7 @@ master_process on;
 worker_processes {workers};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log info;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/temp-body;
@@ -37,28 +37,40 @@ http {{
 
 
 class Nginx(ManagedProcess):
-    """nginx in the foreground, as root or as anybody. `cache` turns on nginx's own cache, as the deploy files say how."""
+    """nginx in the foreground, as root or as anybody.
+
+    `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer"): as the deploy files say
+    how.
+    `handler_socket` is a path, or a list of the paths of several handlers, which take turns.
+    """
 
     scheme = "http"
 
-    def __init__(self, folder, handler_socket, root=None, cache=False, workers=1):
+    def __init__(self, folder, handler_socket, root=None, cache=False, workers=1, on=()):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "empty"
         self.root.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "nginx.conf"
-        self._render(folder, handler_socket, cache, workers)
+        self._render(folder, handler_socket, {*on, *(["cache"] if cache else [])}, workers)
         # -e: the compiled-in path of the first messages is not ours to write to.
         super().__init__("nginx", ["nginx", "-e", "stderr", "-p", folder, "-c", self.configuration], folder)
 
-    def _render(self, folder, handler_socket, cache, workers):
-        paths = {"/run/image-proxy/image-proxy.sock": str(handler_socket), "/var/cache/nginx": str(folder / "cache")}
+    def _render(self, folder, handler_socket, on, workers):
+        sockets = handler_socket if isinstance(handler_socket, list) else [handler_socket]
+        paths = {
+            "server unix:/run/image-proxy/image-proxy.sock max_fails=0;": " ".join(
+                f"server unix:{path} max_fails=0;" for path in sockets),
+            "/var/cache/nginx": str(folder / "cache"),
+        }
         (folder / "cache").mkdir(parents=True, exist_ok=True)
         for name in ("image-proxy.conf", "image-proxy-location.conf"):
             text = (DEPLOY / name).read_text()
             for installed, ours in paths.items():
                 text = text.replace(installed, ours)
-            (folder / name).write_text(text.replace("#cache ", "") if cache else text)
+            for block in on:
+                text = text.replace(f"#{block} ", "")
+            (folder / name).write_text(text)
         # The folder is private to us: the worker processes stay who we are.
         user = "user root;\n" if os.geteuid() == 0 else ""
         self.configuration.write_text(FRAME.format(

@@ -87,8 +87,10 @@ class Exchange:
     def _leave_if_over(self, pause=0.0):
         if self.stopping.is_set():
             raise PeerGone
-        readable, _, _ = select.select([self.socket], [], [], pause)
-        if readable:
+        # Not `select`: among a thousand connections a descriptor may have a number that is too large for it.
+        watched = select.poll()
+        watched.register(self.socket, select.POLLIN)
+        if watched.poll(pause * 1000):
             try:
                 gone = self.socket.recv(1, socket.MSG_PEEK) == b""
             except OSError:

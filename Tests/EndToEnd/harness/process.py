@@ -95,6 +95,15 @@ class ManagedProcess:
         self.stop()
 
 
+def not_as_root(command):
+    """The command as a program meets it that refuses to be root, or would become a user who cannot read our folders: it
+    keeps our access and is told another number. Where we are not root anyway, the command as it is."""
+    if os.geteuid() != 0:
+        return command
+    # A new user namespace takes away what ends a child with its parent, so once more.
+    return ["unshare", "--user", "--map-user=1", "--map-group=1", "setpriv", "--pdeathsig", "TERM", "--", *command]
+
+
 def status_field(pid, field):
     """A number from /proc/PID/status: VmRSS and VmHWM in bytes, Threads as it is."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -106,6 +115,19 @@ def status_field(pid, field):
 
 def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def connections_to(pid, port):
+    """How many connections over IPv4 a process has to a port of somebody else."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    wanted = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
+    found = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found += os.readlink(entry) in wanted
+        except OSError:
+            continue
+    return found
 
 
 def children_of(pid):

@@ -24,12 +24,32 @@ class RedisClient:
             self("SELECT", database)
 
     def __call__(self, *words):
+        self._send(words)
+        return self._reply()
+
+    def raw(self, words):
+        """The reply as it came."""
+        self._send(words)
+        return b"".join(self._lines())
+
+    def _send(self, words):
         encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         parts = [b"*%d\r\n" % len(encoded)]
         for word in encoded:
             parts += [b"$%d\r\n" % len(word), word, b"\r\n"]
         self.socket.sendall(b"".join(parts))
-        return self._reply()
+
+    def _lines(self):
+        line = self.reader.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError("Redis closed the connection")
+        yield line
+        count = int(line[1:-2]) if line[:1] in b"$*" else -1
+        if count >= 0 and line[:1] == b"$":
+            yield self.reader.read(count + 2)
+        elif line[:1] == b"*":
+            for _ in range(count):
+                yield from self._lines()
 
     def _reply(self):
         line = self.reader.readline()

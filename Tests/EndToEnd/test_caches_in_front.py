@@ -1,0 +1,130 @@
+"""Caches between us and browsers: nginx's own cache of the handler, and an nginx that plays a CDN. They do what we say."""
+
+import pytest
+
+from harness import behaviours
+from harness.cdn import CDN
+from harness.images import png_of_size
+from harness.records import put, record
+from harness.waiting import eventually
+
+BODY = png_of_size(30_000, seed=14)
+TAG = '"abcdef"'
+
+
+def cc(value):
+    return "Cache-Control", value
+
+
+def x_cache(answer):
+    return answer.header("X-Cache")
+
+
+class Edge:
+    """A cache in front of `server`: `client` asks it."""
+
+    def __init__(self, server, client, kind):
+        self.server, self.client, self.kind = server, client, kind
+
+
+@pytest.fixture(params=["fastcgi_cache", "proxy_cache"])
+def edge(request, start, new_folder):
+    """Each kind of cache, with settings of the handler: `edge(STALE_WHILE_REVALIDATE="0s")`."""
+    running = []
+
+    def make(**changes):
+        if request.param == "fastcgi_cache":
+            server = start(options={"cache": True}, **changes)
+            return Edge(server, server.client, request.param)
+        server = start(**changes)
+        running.append(CDN(new_folder(), server.server.base).start())
+        return Edge(server, running[-1].client, request.param)
+    yield make
+    for each in running:
+        each.stop()
+
+
+NO_WINDOWS = {"STALE_WHILE_REVALIDATE": "0s", "STALE_IF_ERROR": "0s"}
+
+
+def test_it_keeps_what_may_be_kept(edge, origin):
+    cache = edge()
+    url = origin.serve(behaviours.validated(BODY, cc("max-age=600"), etag=TAG))
+    answers = [cache.client.get(url) for _ in range(3)]
+    assert [x_cache(answer) for answer in answers] == ["MISS", "HIT", "HIT"]
+    assert [answer.body == BODY for answer in answers] == [True] * 3
+    assert {answer.header("ETag") for answer in answers} == {TAG}
+
+
+@pytest.mark.parametrize("directive", ["no-store", "private", "no-cache", "max-age=0"])
+def test_it_keeps_nothing_that_may_not_be_kept(edge, origin, directive):
+    cache = edge(**NO_WINDOWS)
+    url = origin.serve(behaviours.validated(BODY, cc(directive), etag=TAG))
+    answers = [cache.client.get(url) for _ in range(3)]
+    assert "HIT" not in [x_cache(answer) for answer in answers]
+    assert [answer.body == BODY for answer in answers] == [True] * 3
+    assert len(origin.requests_for(url)) == 3
+
+
+@pytest.mark.parametrize("script", [behaviours.status("500 Oops"), behaviours.status("404 Not Found")], ids=["502", "404"])
+def test_it_keeps_no_errors(edge, origin, script):
+    cache = edge()
+    url = origin.serve(script)
+    assert {x_cache(cache.client.get(url)) for _ in range(3)} <= {"MISS", "BYPASS", "EXPIRED"}
+
+
+def test_it_keeps_an_image_for_what_is_left_and_then_asks_us(edge, origin):
+    cache = edge(**NO_WINDOWS)
+    url = origin.serve(behaviours.validated(BODY, etag=TAG, renewal=[cc("max-age=600")]))
+    put(cache.server.redis, url, record(BODY, left=2, age=3600, etag="abcdef"))
+    answers = [cache.client.get(url)]
+    assert x_cache(answers[0]) == "MISS" and answers[0].is_hit
+    eventually(lambda: answers.append(cache.client.get(url)) or origin.requests_for(url), "what was left is over")
+    eventually(lambda: x_cache(cache.client.get(url)) == "HIT", "what we say of the renewed image counts")
+    assert all(answer.status == 200 and answer.body == BODY for answer in answers)
+    assert [request.value("If-None-Match") for request in origin.requests_for(url)] == [TAG]
+    # nginx asks us in the background where its deploy file says so, and the CDN with the tag that we gave it.
+    said = {x_cache(answer) for answer in answers}
+    assert said & ({"REVALIDATED"} if cache.kind == "proxy_cache" else {"STALE", "UPDATING", "EXPIRED"})
+
+
+def test_our_stale_while_revalidate_is_its_own_too(edge, origin):
+    cache = edge()
+    url = origin.serve(behaviours.validated(BODY, etag=TAG, renewal=[cc("max-age=600")]))
+    put(cache.server.redis, url, record(BODY, left=-10, etag="abcdef", swr=3600))
+    answers = [cache.client.get(url) for _ in range(2)]
+    assert all(answer.status == 200 and answer.body == BODY for answer in answers)
+    eventually(lambda: origin.requests_for(url), "we ask the origin")
+    assert len(origin.requests_for(url)) == 1
+
+
+def test_it_answers_conditions_and_ranges_of_what_it_keeps(edge, origin):
+    cache = edge()
+    url = origin.serve(behaviours.validated(BODY, cc("max-age=600"), etag=TAG))
+    assert cache.client.get(url).body == BODY
+    not_modified = cache.client.get(url, headers={"If-None-Match": TAG})
+    assert (not_modified.status, not_modified.body, not_modified.header("ETag")) == (304, b"", TAG)
+    part = cache.client.get(url, headers={"Range": "bytes=100-199"})
+    assert (part.status, part.body) == (206, BODY[100:200])
+    assert part.header("Content-Range") == f"bytes 100-199/{len(BODY)}"
+    assert cache.client.get(url, headers={"Range": f"bytes={len(BODY)}-"}).status == 416
+    assert {x_cache(answer) for answer in (not_modified, part)} == {"HIT"}
+    assert len(origin.requests_for(url)) == 1
+
+
+def test_a_condition_or_a_range_that_misses_poisons_nothing(edge, origin):
+    cache = edge()
+    for headers in ({"Range": "bytes=0-9"}, {"If-None-Match": TAG}, {"If-None-Match": "*"}, {"Range": "bytes=999999-"}):
+        url = origin.serve(behaviours.validated(BODY, cc("max-age=600"), etag=TAG))
+        cache.client.get(url, headers=headers)
+        answer = cache.client.get(url)
+        assert (answer.status, answer.body == BODY, answer.complete) == (200, True, True), headers
+
+
+def test_head_poisons_nothing(edge, origin):
+    cache = edge()
+    url = origin.serve(behaviours.validated(BODY, cc("max-age=600"), etag=TAG))
+    assert cache.client.head(url).body == b""
+    for _ in range(2):
+        answer = cache.client.get(url)
+        assert (answer.status, answer.body == BODY, answer.complete) == (200, True, True)

@@ -1,0 +1,313 @@
+"""A Redis that speaks RESP and lies: about leases, scripts, drafts, and in its own time."""
+
+import base64
+import concurrent.futures
+import json
+import threading
+
+import pytest
+
+from harness import behaviours
+from harness.cluster import Cluster
+from harness.crowd import Crowd
+from harness.http import proxied
+from harness.images import MIB, png_of_size
+from harness.lying_redis import LyingRedis
+from harness.records import put, record
+from harness.waiting import eventually
+
+SMALL, LARGE = png_of_size(20_000, seed=21), png_of_size(3 * MIB, seed=22)
+# The demand's own bound (security.md, 3.1), as a limit on silence: slower is a failure, not a slow pass.
+HANGING = 4.0
+OK, NULL = b"+OK\r\n", b"$-1\r\n"
+
+
+@pytest.fixture
+def lying(redis, databases):
+    """`lying(answer)`: a Redis of one's own database, but where it lies."""
+    running = []
+
+    def make(answer=lambda words: None, **options):
+        running.append(LyingRedis(redis, answer, next(databases), **options))
+        return running[-1]
+    yield make
+    for each in running:
+        each.__exit__()
+
+
+def is_claim(words):
+    return words[0] == b"SET" and b"NX" in words
+
+
+def is_lease(words):
+    return len(words) > 1 and words[1].endswith(b":fetch")
+
+
+def served(server, origin, body=SMALL, within=HANGING):
+    """Asks for a new image; returns its URL."""
+    url = origin.serve(behaviours.image(body))
+    server.client.timeout = within
+    answer = server.client.get(url)
+    server.client.timeout = 20
+    assert (answer.status, answer.body == body, answer.complete) == (200, True, True), answer.status
+    return url
+
+
+def at(lying, server):
+    """A client of the database that the handler uses."""
+    return lying.redis.client(lying.database)
+
+
+# MARK: leases
+
+def test_a_redis_that_grants_every_lease(new_folder, settings, redis, lying, origin):
+    """Two handlers fetch the same image at once, and store it at once: each is whole, and so is what is stored."""
+    liar = lying(lambda words: OK if is_claim(words) else None)
+    both = Cluster(new_folder(), {**settings, "CACHE": liar.address}, redis.client(liar.database))
+    with redis.client(liar.database) as client:
+        try:
+            both.start()
+            url = origin.serve(behaviours.image(LARGE))
+            with Crowd(both.client, proxied(url), 20) as crowd:
+                answers = crowd.answers()
+            assert [(answer.status, answer.body == LARGE) for answer in answers] == [(200, True)] * 20
+            value = eventually(lambda: client("GET", f"image-proxy:{url}"), "a record")
+            assert base64.b64decode(json.loads(value)["data"], validate=True) == LARGE
+            eventually(lambda: client("KEYS", "*draft-*") == [], "no draft is left")
+        finally:
+            both.stop()
+
+
+@pytest.mark.parametrize("holder", [NULL, b":7\r\n", b"*0\r\n", b"$0\r\n\r\n"], ids=["nobody", "number", "list", "empty"])
+def test_a_redis_that_never_grants_a_lease(start, lying, origin, holder):
+    """Refused, and held by nobody who could be waited for."""
+    server = start(CACHE=lying(lambda words: NULL if is_claim(words) else holder if is_lease(words) else None).address)
+    for _ in range(3):
+        served(server, origin)
+
+
+@pytest.mark.parametrize("claim", [b":1\r\n", b"$2\r\nOK\r\n", b"*1\r\n$-1\r\n", b"+QUEUED\r\n"])
+def test_a_claim_that_is_answered_with_something_else(start, lying, origin, claim):
+    server = start(CACHE=lying(lambda words: claim if is_claim(words) else NULL if is_lease(words) else None).address)
+    for _ in range(3):
+        served(server, origin)
+
+
+def test_a_lease_that_nobody_ever_gives_back_costs_an_image_once(start, lying, origin):
+    """As a process leaves it that stands still for ever, or somebody who can write to Redis: it has no end. Waiting for it has."""
+    liar = lying()
+    server = start(CACHE=liar.address)
+    url = origin.serve(behaviours.image(SMALL))
+    with at(liar, server) as client:
+        client("SET", f"{{image-proxy:{url}}}:fetch", "0123456789abcdef-0123456789abcdef")
+        answer = server.client.get(url)
+        assert (answer.status, answer.body == SMALL) == (200, True)
+        eventually(lambda: client("EXISTS", f"image-proxy:{url}"), "it is stored all the same")
+    assert server.client.get(url).is_hit
+    served(server, origin)
+
+
+@pytest.mark.parametrize("text", ["=", "=<html>", "=200", "=apart\r\n", "=404 Not Found", "=\0", "=" + "x" * 100_000])
+def test_a_verdict_that_is_none_is_not_believed(start, lying, origin, text):
+    liar = lying()
+    server = start(CACHE=liar.address)
+    url = origin.serve(behaviours.image(SMALL))
+    with at(liar, server) as client:
+        client("SET", f"{{image-proxy:{url}}}:fetch", text)
+    answer = server.client.get(url)
+    assert (answer.status, answer.body == SMALL) == (200, True)
+
+
+# MARK: scripts and drafts
+
+SCRIPTS = {
+    "no such command": b"-ERR unknown command 'EVAL'\r\n", "not permitted": b"-NOPERM this user has no permissions\r\n",
+    "busy": b"-BUSY Redis is busy running a script\r\n", "read-only": b"-READONLY You can't write against a replica\r\n",
+    "zero": b":0\r\n", "two": b":2\r\n", "status": OK, "null": NULL, "string": b"$1\r\n1\r\n", "list": b"*1\r\n:1\r\n",
+    "not RESP": b"1\r\n", "two answers": b":1\r\n:1\r\n", "endless line": b"-" + b"x" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_that_do_not_do_what_they_say(start, lying, origin, name):
+    """Small images are stored without a script, large ones are not there or are whole."""
+    liar = lying(lambda words: SCRIPTS[name] if words[0] == b"EVAL" else None)
+    server = start(CACHE=liar.address)
+    for body in (SMALL, LARGE, SMALL):
+        url = served(server, origin, body)
+        again = server.client.get(url)
+        assert (again.status, again.body == body, again.complete) == (200, True, True)
+    with at(liar, server) as client:
+        for key in client("KEYS", "*draft-*"):
+            assert client("PTTL", key) > 0, "a draft for ever"
+    assert server.handler.is_running
+
+
+@pytest.mark.parametrize("command", [b"SETRANGE", b"EVAL", b"EXEC"])
+def test_a_draft_that_goes_away_is_never_half_an_image(start, lying, redis, origin, command):
+    """Evicted in between: no later write may make a whole record of what is left."""
+    def forgetful(words):
+        if words[0] == command:
+            with redis.client(liar.database) as client:
+                for key in client("KEYS", "*draft-*"):
+                    client("DEL", key)
+    liar = lying()
+    liar.answer = forgetful
+    server = start(CACHE=liar.address, CHUNK_SIZE="256KiB")
+    url = served(server, origin, LARGE)
+    server.wait_for_log("Failed to cache")
+    with at(liar, server) as client:
+        assert client("EXISTS", f"image-proxy:{url}") == 0
+    assert server.client.get(url).body == LARGE
+
+
+# MARK: answers out of step
+
+def test_an_answer_too_many_is_nobodys(start, lying, origin, redis):
+    """The second answer to one question must not become the answer to the next one's."""
+    liar = lying()
+    server = start(CACHE=liar.address, WORKERS="1")
+    bodies = [png_of_size(2_000 + number, seed=number) for number in range(10)]
+    urls = [origin.serve(behaviours.image(body)) for body in bodies]
+    with at(liar, server) as client:
+        for url, body in zip(urls, bodies):
+            put(client, url, record(body, left=3600))
+
+        def twice(words):
+            with redis.client(liar.database) as own:
+                return own.raw(words) * 2
+        liar.answer = twice
+        for url, body in [*zip(urls, bodies)] * 2:
+            assert server.client.get(url).body == body
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(start, lying, origin):
+    """A question whose answer was not waited for leaves its connection; nobody reads that answer as theirs."""
+    gate = threading.Event()
+    liar = lying()
+    server = start(CACHE=liar.address, WORKERS="1")
+    bodies = [png_of_size(3_000 + number, seed=number) for number in range(4)]
+    urls = [origin.serve(behaviours.image(body)) for body in bodies]
+    with at(liar, server) as client:
+        for url, body in zip(urls, bodies):
+            put(client, url, record(body, left=3600))
+
+    def late(words):
+        if not gate.is_set() and words[0] != b"SELECT":
+            gate.wait(3)
+    liar.answer = late
+    assert server.client.get(urls[0]).body == bodies[0]
+    gate.set()
+    for url, body in zip(urls, bodies):
+        assert server.client.get(url).body == body
+
+
+# MARK: time
+
+def drip(redis, liar):
+    """Redis' own answers, a byte a millisecond."""
+    def answer(words):
+        with redis.client(liar.database) as client:
+            return [bytes([byte]) for byte in client.raw(words)]
+    return answer
+
+
+@pytest.mark.parametrize("how", ["late", "dripping"])
+def test_a_slow_redis_holds_nobody_up(start, lying, redis, origin, how):
+    liar = lying(pause=0.3 if how == "late" else 0.001)
+    if how == "dripping":
+        liar.answer = drip(redis, liar)
+    server = start(CACHE=liar.address)
+    served(server, origin)
+    urls = [origin.serve(behaviours.image(SMALL)) for _ in range(30)]
+    server.client.timeout = 6
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(server.client.get, urls))
+    assert [(answer.status, answer.body == SMALL) for answer in answers] == [(200, True)] * 30
+
+
+def test_trouble_is_not_paid_by_each_request(start, lying, origin):
+    """While Redis says nothing it is probed now and then, and never asked by a request."""
+    stopped = threading.Event()
+    liar = lying(lambda words: stopped.wait(30) and None)
+    server = start(CACHE=liar.address)
+    served(server, origin)
+    asked = len(liar.commands)
+    for _ in range(100):
+        served(server, origin)
+    # Of the first request's trouble there is one failure; from then on there are probes, half a second apart or more.
+    assert asked <= 4 and len(liar.commands) - asked < 60, (asked, len(liar.commands))
+    stopped.set()
+
+
+@pytest.mark.parametrize("size", [64 * MIB, 512 * 1024 * 1024 - 1], ids=["64-MiB", "512-MiB"])
+def test_a_value_that_is_too_large_is_not_read(start, lying, origin, size):
+    liar = lying()
+    server = start(CACHE=liar.address)
+    url = origin.serve(behaviours.image(SMALL))
+    with at(liar, server) as client:
+        client("SETRANGE", f"image-proxy:{url}", size - 1, "}")
+        before = server.handler.peak_resident
+        server.client.timeout = HANGING
+        assert server.client.get(url).body == SMALL
+        assert server.handler.peak_resident - before < 16 * MIB
+        client("DEL", f"image-proxy:{url}")
+
+
+# MARK: what is served from Redis
+
+HTML = b"<!doctype html><html><script>alert(document.domain)</script></html>" + b" " * 200
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def raw_record(body, content_type="image/png", size=None):
+    fields = json.dumps({"contentType": content_type, "size": len(body) if size is None else size,
+                         "cachedAt": 1700000000000, "expiresAt": 4100000000000}, separators=(",", ":")).encode()
+    return body + fields + b"%08x" % len(fields) + b"imgraw1\n"
+
+
+POISONED = {
+    "html-json": record(HTML, left=3600), "html-raw": raw_record(HTML),
+    "html-as-html-json": record(HTML, left=3600, content_type="text/html"),
+    "html-as-html-raw": raw_record(HTML, "text/html"),
+    "image-as-html-json": record(SMALL, left=3600, content_type="text/html"),
+    "image-as-html-raw": raw_record(SMALL, "text/html"),
+    "svg-json": record(SVG, left=3600, content_type="image/svg+xml"), "svg-raw": raw_record(SVG, "image/svg+xml"),
+    "svg-as-png-json": record(SVG, left=3600), "svg-as-png-raw": raw_record(SVG),
+    "type-of-two-lines-raw": raw_record(SMALL, "image/png\r\nSet-Cookie: a=b"),
+    "long-html-json": record(HTML + b" " * 400_000, left=3600), "long-html-raw": raw_record(HTML + b" " * 400_000),
+    "raw-too-small": raw_record(SMALL, size=len(SMALL) - 1), "raw-too-large": raw_record(SMALL, size=len(SMALL) + 1),
+    "raw-cut": raw_record(SMALL)[100:], "raw-without-a-head": b"imgraw1\n", "raw-length": b"ffffffffimgraw1\n",
+}
+
+
+@pytest.mark.parametrize("name", POISONED)
+def test_a_poisoned_record_serves_nothing_but_the_image(start, origin, name):
+    server = start(SVG=None)
+    url = origin.serve(behaviours.image(SMALL))
+    put(server.redis, url, POISONED[name])
+    for _ in range(2):
+        answer = server.client.get(url)
+        assert (answer.status, answer.body == SMALL) == (200, True)
+        assert answer.header("Content-Type") == "image/png" and answer.header("Set-Cookie") is None
+        assert answer.header("X-Content-Type-Options") == "nosniff"
+
+
+@pytest.mark.parametrize("fields", [
+    {"etag": 'a"\r\nSet-Cookie: b=c'}, {"etag": "a\0b"}, {"etag": "x" * 600}, {"weakEtag": "\u00e9"}, {"contentTag": ""},
+    {"lastModified": 2 ** 62}, {"lastModified": -(2 ** 62)}, {"generatedAt": 2 ** 62}, {"generatedAt": -1}, {"swr": 2 ** 62},
+    {"sie": -5}, {"swr": "many"}, {"etag": None}, {"etag": {"a": []}},
+])
+def test_poisoned_fields_are_no_headers(start, origin, fields):
+    """Of a fresh record and of a stale one, whose validators would go to the origin."""
+    server = start()
+    for left in (3600, -10):
+        url = origin.serve(behaviours.image(SMALL))
+        put(server.redis, url, record(SMALL, left=left, **fields))
+        answer = server.client.get(url)
+        assert (answer.status, answer.body == SMALL) == (200, True)
+        assert answer.header("Set-Cookie") is None and int(answer.header("Age")) >= 0
+        eventually(lambda: left > 0 or origin.requests_for(url), "it is asked about")
+        for seen in origin.requests_for(url):
+            assert {name for name, _ in seen.headers} <= {
+                "Host", "User-Agent", "Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since"}

@@ -1,0 +1,199 @@
+"""A mixed, hostile load for `SOAK` seconds, 20 unless it is set. After it the handler is as it was before: the same descriptors
+and threads, and no more memory. Connections that rest for the next use come and go: of them there is a bound.
+
+What each client does is chosen by dice of its own with a fixed seed; how the clients meet is left to the machine.
+"""
+
+import itertools
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from harness import behaviours
+from harness.crowd import Crowd
+from harness.http import proxied
+from harness.images import MIB, png_of_size
+from harness.odd_images import made_by_hand
+from harness.origin import Origin
+from harness.process import connections_to
+from harness.redis import Redis, RedisError
+from harness.waiting import eventually
+
+SECONDS = float(os.environ.get("SOAK", "20"))
+CLIENTS = 6
+# Descriptors, and what the handler makes of so many: the connections of one kind that may rest.
+DESCRIPTORS, RESTING = 512, 32
+SMALL, MIDDLE, LARGE = (png_of_size(size, seed=size) for size in (9_000, 300_000, 6 * MIB))
+# What is never answered with anything but the image, unless there is too much to do.
+HEALTHY = {200, 503}
+FAILED = {403, 404, 502, 503, 504}
+
+
+class Soak:
+    """What the clients do. Every URL of an action is new, by its query: the origin's script is found by the path."""
+
+    def __init__(self, server, origin, redis):
+        self.server, self.client, self.redis = server, server.client, redis
+        self.origin = origin
+        self.numbers = itertools.count()
+        self.done, self.served, self.overloaded = itertools.count(), itertools.count(), itertools.count()
+        self.small, self.middle, self.large = (origin.serve(behaviours.image(body)) for body in (SMALL, MIDDLE, LARGE))
+        self.unknown_length = origin.serve(behaviours.chunked(MIDDLE))
+        self.short_lived = origin.serve(behaviours.validated(
+            SMALL, ("Cache-Control", "max-age=1, stale-while-revalidate=1"), etag='"a"'))
+        self.broken = [origin.serve(script) for script in (
+            behaviours.cut(MIDDLE, 100_000), behaviours.cut(MIDDLE, 100_000, reset=True), behaviours.cut(MIDDLE, 90_000, in_chunks=True),
+            behaviours.stall(MIDDLE, 1_000), behaviours.silent, behaviours.status("404 Gone"), behaviours.status("500 Oops"),
+            behaviours.raw(b"SSH-2.0\r\n"), behaviours.lengths(SMALL, 5, 9_000), behaviours.encoded(SMALL),
+            behaviours.redirect("http://10.0.0.1/"), behaviours.endless(SMALL))]
+        self.odd = [origin.serve(behaviours.image(body)) for body in made_by_hand().values()]
+
+    def new(self, url):
+        return f"{url}?{next(self.numbers)}"
+
+    def image(self, url, body):
+        answer = self.client.get(url)
+        assert answer.status in HEALTHY, (answer.status, url)
+        next(self.overloaded if answer.status == 503 else self.served)
+        assert answer.status == 503 or answer.body == body and answer.complete, "other bytes than the image's"
+
+    def hit(self, dice):
+        url, body = dice.choice([(self.small, SMALL), (self.middle, MIDDLE)])
+        self.image(f"{url}?hot-{dice.randrange(20)}", body)
+
+    def miss(self, dice):
+        url, body = dice.choice([(self.small, SMALL), (self.middle, MIDDLE), (self.unknown_length, MIDDLE), (self.large, LARGE)])
+        self.image(self.new(url), body)
+
+    def stale(self, dice):
+        self.image(f"{self.short_lived}?{dice.randrange(5)}", SMALL)
+
+    def stampede(self, dice):
+        with Crowd(self.client, proxied(self.new(self.middle)), 12) as crowd:
+            for answer in crowd.answers():
+                assert answer.status in HEALTHY and (answer.status == 503 or answer.body == MIDDLE)
+
+    def slow_client(self, dice):
+        with self.client.open(proxied(self.new(self.large))) as response:
+            if response.head() == 200:
+                start = response.read_exactly(10_000)
+                time.sleep(0.2)
+                rest, complete = response.rest()
+                assert start + rest == LARGE and complete
+
+    def leaving_client(self, dice):
+        response = self.client.open(proxied(self.new(dice.choice([self.middle, self.large, *self.broken]))))
+        if dice.random() < 0.5:
+            time.sleep(dice.random() * 0.05)
+        response.leave()
+
+    def broken_origin(self, dice):
+        answer = self.client.get(self.new(dice.choice(self.broken)))
+        assert answer.status in FAILED or not answer.complete, answer.status
+
+    def odd_image(self, dice):
+        answer = self.client.get(self.new(dice.choice(self.odd)))
+        assert answer.status in FAILED or answer.header("X-Content-Type-Options") == "nosniff"
+
+    def part(self, dice):
+        answer = self.client.get(f"{self.middle}?hot-{dice.randrange(20)}", headers={"Range": "bytes=100-199"})
+        assert answer.status in (200, 206, 503)
+        assert answer.status != 206 or answer.body == MIDDLE[100:200]
+
+    def purge(self, dice):
+        try:
+            with self.redis.client() as client:
+                client.socket.settimeout(5)
+                client("DEL", f"image-proxy:{self.small}?hot-{dice.randrange(20)}")
+        except (OSError, RedisError):
+            pass
+
+    def poison(self, dice):
+        try:
+            with self.redis.client() as client:
+                client.socket.settimeout(5)
+                client("SETEX", f"image-proxy:{self.middle}?hot-{dice.randrange(20)}", 60, dice.randbytes(500))
+        except (OSError, RedisError):
+            pass
+
+    ACTIONS = {hit: 30, miss: 12, stale: 5, stampede: 2, slow_client: 2, leaving_client: 5, broken_origin: 4, odd_image: 4, part: 4,
+               purge: 2, poison: 2}
+
+    def run(self, seconds, seed):
+        """The load, and a Redis that stops and goes on meanwhile."""
+        end = time.monotonic() + seconds
+        failures = []
+
+        def client(number):
+            dice = random.Random(seed * 1000 + number)
+            actions, weights = zip(*self.ACTIONS.items())
+            while time.monotonic() < end and not failures:
+                action = dice.choices(actions, weights)[0]
+                try:
+                    action(self, dice)
+                except Exception as problem:  # whatever it is, it ends the soak
+                    failures.append((action.__name__, repr(problem)))
+                next(self.done)
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        while time.monotonic() < end - 4 and not failures:
+            time.sleep(3)
+            self.redis.freeze()
+            time.sleep(1)
+            self.redis.thaw()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+
+    @property
+    def resting(self):
+        """Connections to Redis, and to the origin."""
+        return [connections_to(self.server.handler.pid, port) for port in (self.redis.port, self.origin.port)]
+
+    def at_rest(self):
+        """(descriptors but those of resting connections, threads, resident bytes) when nothing is under way any more."""
+        handler, last = self.server.handler, []
+
+        def steady():
+            last.append((handler.open_files, handler.threads))
+            return len(last) > 10 and len(set(last[-10:])) == 1
+        # Longer than what was begun may take: patience of waiting requests, leases, connections that nobody uses.
+        eventually(steady, "the handler is at rest", within=60)
+        assert max(self.resting) <= RESTING, self.resting
+        return handler.open_files - sum(self.resting), handler.threads, handler.resident
+
+
+@pytest.fixture
+def own_origin():
+    with Origin() as server:
+        yield server
+
+
+def test_soak(start, new_folder, own_origin):
+    with Redis(new_folder(), "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru") as redis:
+        server = start(
+            options={"ulimits": {"nofile": DESCRIPTORS}},
+            CACHE=redis.tcp_address(), ALLOWED_NETWORKS=f"127.0.0.1/32:{own_origin.port}", MEMORY_CACHE_SIZE="8MiB",
+            FIRST_BYTE_TIMEOUT="500ms", STALL_TIMEOUT="500ms", TOTAL_TIMEOUT="3s", MAX_IMAGE_SIZE="8MiB")
+        soak = Soak(server, own_origin, redis)
+        # Until everything that is made once has been made, and memory has been as full as it gets.
+        soak.run(max(10, SECONDS / 4), seed=1)
+        files, threads, resident = soak.at_rest()
+        warm = next(soak.done)
+        soak.run(SECONDS, seed=2)
+        files_after, threads_after, resident_after = soak.at_rest()
+        print(f"\n{next(soak.done) - warm - 1} actions in {SECONDS:g} s: descriptors {files} -> {files_after} and {soak.resting} at rest, threads {threads} -> "
+              f"{threads_after}, resident {resident / MIB:.1f} -> {resident_after / MIB:.1f} MiB, peak "
+              f"{server.handler.peak_resident / MIB:.1f} MiB")
+        assert files_after <= files + 5 and threads_after <= threads + 2
+        assert resident_after < resident * 1.15 + 8 * MIB
+        served, overloaded = next(soak.served), next(soak.overloaded)
+        print(f"{served} images served, {overloaded} turned away")
+        assert overloaded < served / 20, "whoever turns everybody away has nothing to lose"
+        own_origin.requests.clear()
+        assert server.client.get(soak.new(soak.small)).body == SMALL
