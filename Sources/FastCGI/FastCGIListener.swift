@@ -81,9 +81,9 @@ public final class FastCGIListener: Sendable {
             let isCrowded = turnstile.isCrowded
             let leavesWhenIdle = isStopping
             switch wait(leavesWhenIdle || isCrowded ? 0 : -1) {
-            case .ready(let connection):
+            case .ready(let connection, let mayBeGone):
                 pulse.begin(.init(.request))
-                if let request = request(from: connection) { return request }
+                if let request = request(from: connection, mayBeGone: mayBeGone) { return request }
                 pulse.begin(.init(.idle))
             case .nothing where leavesWhenIdle:
                 wakeOne()  // Each worker that leaves wakes the next: the event is edge-triggered.
@@ -133,26 +133,29 @@ public final class FastCGIListener: Sendable {
 }
 
 extension FastCGIListener {
-    private enum Event { case ready(Connection), nothing, interrupted, failed }
+    /// A connection of which epoll says neither that its peer has gone nor that it is in trouble has something to read.
+    private enum Event { case ready(Connection, mayBeGone: Bool), nothing, interrupted, failed }
+
+    private static let trouble = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
 
     private func wait(_ timeout: Int32) -> Event {
         var event = unsafe epoll_event()
         switch unsafe epoll_wait(epoll, &event, 1, timeout) {
-        case 1: return unsafe .ready(Connection(tag: event.data.u64))
+        case 1: return unsafe .ready(Connection(tag: event.data.u64), mayBeGone: event.events & Self.trouble != 0)
         case 0: return .nothing
         default: return errno == EINTR ? .interrupted : .failed
         }
     }
 
     /// The request that a ready descriptor brings, if it does.
-    private func request(from ready: Connection) -> FastCGIRequest? {
+    private func request(from ready: Connection, mayBeGone: Bool) -> FastCGIRequest? {
         if ready.descriptor == wake { return nil }
         if ready.descriptor == work.descriptor {
             work.runNext()
             return nil
         }
         guard let socket = sockets.first(where: { $0.descriptor == ready.descriptor }) else {
-            return request(on: ready)
+            return mayBeGone ? request(on: ready) : try? FastCGIRequest(on: ready, of: self)
         }
         return accept(from: socket).flatMap { request(on: $0) }
     }

@@ -25,7 +25,17 @@ enum RequestIdentifier {
         var bits = last.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
         bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-        let text = String(bits ^ bits >> 31, radix: 16)
-        return String(repeating: "0", count: 16 - text.utf8.count) + text
+        return hexadecimal(bits ^ bits >> 31)
+    }
+
+    /// All sixteen digits, in place: every request has one made.
+    private static func hexadecimal(_ bits: UInt64) -> String {
+        unsafe String(unsafeUninitializedCapacity: 16) { digits in
+            for place in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: bits >> UInt64(60 - 4 * place) & 0xF)
+                unsafe digits[place] = digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+            }
+            return 16
+        }
     }
 }

@@ -36,7 +36,7 @@ struct ImageExchange {
     private func judge(_ request: () throws(ImageRequestError) -> ImageRequest) throws(ProxyError) -> ImageRequest {
         let image: ImageRequest
         do { image = try request() } catch { throw ProxyError(error) }
-        exchange.record.host = "\(image.source.host)"
+        exchange.record.host = image.source.host
         exchange.record.urlText = image.urlText
         try authorize(image.source)
         return image
@@ -53,14 +53,14 @@ struct ImageExchange {
             return .missing(Miss(exchange: exchange, image: image, mustValidate: mustValidate))
         }
         let now = services.clock()
-        let stored = StoredResponse(cached.record)
+        let stored = cached.stored
         let use = stored.use(at: now)
-        let stale = StaleImage(cached, stored, at: now)
         if use == .fresh || use == .staleWhileRevalidate, !mustValidate {
-            try send(cached, stored, .hit(freshnessLeft: stored.freshnessLeft(at: now)))
+            try send(cached, .hit(freshnessLeft: stored.freshnessLeft(at: now)))
             let isDue = use != .fresh || services.refreshAhead.isDue(cached, stored, at: now)
-            return .sent(refreshing: isDue ? stale : nil)
+            return .sent(refreshing: isDue ? StaleImage(cached, stored, at: now) : nil)
         }
+        let stale = StaleImage(cached, stored, at: now)
         let reason: CacheStatus.Forward = stale == nil ? .uriMiss : use == .fresh ? .request : .stale
         return .missing(
             Miss(
@@ -74,9 +74,8 @@ struct ImageExchange {
         -> Bool
     {
         guard let cached = lookup(image) else { return false }
-        let stored = StoredResponse(cached.record)
-        guard use(stored.use(at: services.clock())) else { return false }
-        try send(cached, stored, status)
+        guard use(cached.stored.use(at: services.clock())) else { return false }
+        try send(cached, status)
         return true
     }
 
@@ -105,9 +104,9 @@ struct ImageExchange {
     }
 
     /// A hit, decoded as it is written.
-    private func send(_ image: CachedImage, _ stored: StoredResponse, _ status: CacheStatus) throws(ProxyError) {
-        let response = services.responder.response(to: exchange, image.type, size: image.size, stored, status)
-        writer.begin(response.head)
+    private func send(_ image: CachedImage, _ status: CacheStatus) throws(ProxyError) {
+        let response = services.responder.response(to: exchange, image, status)
+        writer.begin(response.head, as: response.headBytes)
         guard !response.body.isEmpty, !writer.dropsBody else { return try writer.flush() }
         let isWhole = try image.body.forEachPiece(in: response.body) { piece throws(ProxyError) in
             try writer.write(piece)

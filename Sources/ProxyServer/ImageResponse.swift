@@ -3,6 +3,8 @@ import ProxyCore
 /// What one client gets of an image: its head, and which of its bytes.
 struct ImageResponse {
     let head: ResponseHead
+    /// The head as it is sent, where it has been made before.
+    var headBytes: [UInt8]?
     /// Empty where the head says it all; without an upper bound where the length is not known.
     let body: Range<Int>
 }
@@ -13,6 +15,9 @@ struct Conditions {
     let ifModifiedSince: String?
     let range: String?
     let ifRange: String?
+
+    /// Whether the response depends on nothing but the image.
+    var isEmpty: Bool { ifNoneMatch == nil && ifModifiedSince == nil && range == nil }
 
     init(of request: any GatewayRequest) {
         ifNoneMatch = request.param("HTTP_IF_NONE_MATCH")
@@ -39,7 +44,25 @@ struct ImageResponder: Sendable {
         to exchange: Exchange, _ type: MediaType, size: Int?, _ stored: StoredResponse?, _ status: CacheStatus,
         mayBePart: Bool = true
     ) -> ImageResponse {
+        response(to: exchange, Conditions(of: exchange.request), type, size: size, stored, status, mayBePart: mayBePart)
+    }
+
+    /// The response with an image from the cache. Of one in memory, who asks for no more than it shares it with others.
+    func response(to exchange: Exchange, _ image: CachedImage, _ status: CacheStatus) -> ImageResponse {
         let conditions = Conditions(of: exchange.request)
+        func response() -> ImageResponse {
+            self.response(to: exchange, conditions, image.type, size: image.size, image.stored, status)
+        }
+        guard let ready = image.readyHead, conditions.isEmpty, !configuration.server.sendsServerTiming else {
+            return response()
+        }
+        return ready.response(named(status, exchange), age: image.stored.age(at: clock()), response)
+    }
+
+    private func response(
+        to exchange: Exchange, _ conditions: Conditions, _ type: MediaType, size: Int?, _ stored: StoredResponse?,
+        _ status: CacheStatus, mayBePart: Bool = true
+    ) -> ImageResponse {
         let validators = stored?.validators ?? Validators()
         let status = named(status, exchange)
         let isNotModified = Conditional.isNotModified(

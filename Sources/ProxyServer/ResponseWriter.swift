@@ -29,10 +29,11 @@ final class ResponseWriter {
         dropsBody = isHead
     }
 
-    /// Sets the head, which is sent with the first bytes of the body, or by `flush`.
-    func begin(_ head: ResponseHead) {
+    /// Sets the head, which is sent with the first bytes of the body, or by `flush`. `bytes` are the head's, where they
+    /// are at hand.
+    func begin(_ head: ResponseHead, as bytes: [UInt8]? = nil) {
         // Replaces what was gathered and never sent: an error that comes so early is still a clean one.
-        pending = head.bytes
+        pending = bytes ?? head.bytes
         gathered = 0
         contentLength = dropsBody ? 0 : head.contentLength
         status = head.status
@@ -72,7 +73,7 @@ final class ResponseWriter {
     private func send(_ bytes: RawSpan) throws(ProxyError) {
         let waiting = pending
         let count = gathered + bytes.byteCount
-        pending.removeAll(keepingCapacity: true)
+        pending = []
         gathered = 0
         hasBegun = true
         // The last byte that was announced ends the response, so both can go out together.

@@ -91,8 +91,13 @@ public struct CacheKeyTemplate: Hashable, Sendable, CustomStringConvertible {
 
     /// The key of `url`, which is in it byte for byte: the TypeScript application has it so.
     public func key(for url: String) -> CacheKey {
-        let text = Array(url.utf8)
-        return CacheKey(bytes: prefix + text + suffix, url: prefix.count..<(prefix.count + text.count))
+        var bytes: [UInt8] = []
+        let end = prefix.count + url.utf8.count
+        bytes.reserveCapacity(end + suffix.count)
+        bytes += prefix
+        bytes += url.utf8
+        bytes += suffix
+        return CacheKey(bytes: bytes, url: prefix.count..<end)
     }
 
     /// The URL that `key` would be the key of; nil when it is none of this template.

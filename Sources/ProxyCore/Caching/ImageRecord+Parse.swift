@@ -18,15 +18,18 @@ extension ImageRecord {
 
     /// How much of a value's end `parse(tail:length:)` needs to see, and so the longest closing that is written.
     public static let tailLength = 1024
+    /// How much of it nearly always suffices.
+    public static let usualTailLength = 320
 
     private static let names = ["data", "contentType", "size", "cachedAt", "expiresAt"]
 
     /// Reads a value in memory, at no cost that grows with the image if it is laid out as we write it.
     public static func locate(in value: Span<UInt8>) throws(RecordError) -> Located {
-        if opening.count <= value.count, zip(opening.indices, opening).allSatisfy({ value[$0] == $1 }),
-            let located = parse(tail: value.extracting(last: tailLength), length: value.count)
-        {
-            return located
+        if opening.count <= value.count, opening.indices.allSatisfy({ value[$0] == opening[$0] }) {
+            // All of the tail is looked at, so a short one first: few closings are longer.
+            for length in [usualTailLength, tailLength] {
+                if let located = parse(tail: value.extracting(last: length), length: value.count) { return located }
+            }
         }
         if isRaw(value) { return try parseRaw(tail: value, length: value.count) }
         return try parse(value)
@@ -42,10 +45,11 @@ extension ImageRecord {
         let offset = length - tail.count
         guard offset >= 0 else { return nil }
         let dataStart = max(0, opening.count - offset)
-        guard dataStart <= tail.count, (0..<dataStart).allSatisfy({ tail[$0] == opening[offset + $0] }),
-            let quote = (dataStart..<tail.count).first(where: { !isBase64(tail[$0]) }),
-            tail[quote] == UInt8(ascii: "\"")
-        else { return nil }
+        guard dataStart <= tail.count, (0..<dataStart).allSatisfy({ tail[$0] == opening[offset + $0] }) else {
+            return nil
+        }
+        let quote = endOfBase64(tail, from: dataStart)
+        guard quote < tail.count, tail[quote] == UInt8(ascii: "\"") else { return nil }
         let scanner = JSONScanner(behindMemberEndingAt: quote + 1)
         let range = opening.count..<(offset + quote)
         guard let fields = try? RecordFields(names, in: tail, from: scanner), fields["data"] == nil,
@@ -67,13 +71,14 @@ extension ImageRecord {
         return Located(record: try ImageRecord(fields, textLength: text.count, in: value), content: .unescaped(text))
     }
 
-    private static func isBase64(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="):
-            true
-        default: false
-        }
+    private static let base64Characters = ASCIISet(lettersDigitsAnd: "+/=")
+
+    /// Where the base64 that begins at `start` ends.
+    private static func endOfBase64(_ text: Span<UInt8>, from start: Int) -> Int {
+        let characters = base64Characters
+        var index = start
+        while index < text.count, characters.contains(text[index]) { index += 1 }
+        return index
     }
 
     private init(_ fields: RecordFields, textLength: Int, in value: Span<UInt8>) throws(RecordError) {
@@ -95,7 +100,7 @@ extension ImageRecord {
 extension ImageRecord {
     private static func isRaw(_ tail: Span<UInt8>) -> Bool {
         let offset = tail.count - rawMark.count
-        return offset >= 0 && zip(rawMark.indices, rawMark).allSatisfy { tail[offset + $0] == $1 }
+        return offset >= 0 && rawMark.indices.allSatisfy { tail[offset + $0] == rawMark[$0] }
     }
 
     /// Reads a raw value of `length` bytes of which `tail` is the end.

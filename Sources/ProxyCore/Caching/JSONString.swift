@@ -51,6 +51,11 @@ public struct JSONString: Equatable, Sendable {
     public func equals(_ other: String, in text: Span<UInt8>) -> Bool {
         // An escape is at most six times as long as what it means.
         guard range.count <= 6 * other.utf8.count else { return false }
+        if !hasEscapes {
+            let other = other.utf8Span.span
+            guard range.count == other.count else { return false }
+            return other.indices.allSatisfy { text[range.lowerBound + $0] == other[$0] }
+        }
         var rest = other.utf8.makeIterator()
         return forEachByte(in: text) { $0 == rest.next() } && rest.next() == nil
     }

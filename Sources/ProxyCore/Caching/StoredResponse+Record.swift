@@ -7,9 +7,10 @@ extension StoredResponse {
     /// Reads a record. One of the TypeScript application has none of the fields: its age counts from `cachedAt`, and it is
     /// unusable once it is stale. A field that makes no sense counts as missing.
     public init(_ record: ImageRecord) {
+        let tag = record.tag
         self.init(
             validators: Validators(
-                etag: record.tag?.tag, isOwnTag: record.tag?.isOwn ?? false,
+                etag: tag?.tag, isOwnTag: tag?.isOwn ?? false,
                 lastModified: record.integer("lastModified", in: HTTPDate.range)),
             generatedAt: record.integer("generatedAt", in: 0...8_640_000_000_000_000) ?? record.cachedAt,
             freshUntil: record.expiresAt,

@@ -17,14 +17,18 @@ extension IPAddress {
         }
     }
 
-    private static func v4Bits(_ text: ArraySlice<UInt8>) -> UInt32? {
-        guard text.count <= 15 else { return nil }
-        let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
+    static func v4Bits(_ text: ArraySlice<UInt8>) -> UInt32? {
+        guard text.count <= 15, text.first.map(URIText.isDigit) ?? false else { return nil }
         var bits: UInt32 = 0
-        for part in parts {
-            guard let octet = URIText.decimal(part, atMost: 255) else { return nil }
+        var rest = text
+        for part in 1...4 {
+            let digits = rest.prefix { $0 != UInt8(ascii: ".") }
+            guard let octet = URIText.decimal(digits, atMost: 255) else { return nil }
             bits = bits << 8 | UInt32(octet)
+            rest = rest[digits.endIndex...]
+            // A dot behind each part but the last, and nothing behind that.
+            guard rest.isEmpty == (part == 4) else { return nil }
+            rest = rest.dropFirst()
         }
         return bits
     }

@@ -2,16 +2,20 @@
 enum PercentEncoding {
     /// `text` with each `%XX` replaced by its byte, once; nil where a `%` starts no escape.
     static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool = false) -> [UInt8]? {
+        let text = text.span
         var decoded: [UInt8] = []
         decoded.reserveCapacity(text.count)
-        var rest = text
-        while let byte = rest.popFirst() {
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
+            index += 1
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = rest.popFirst().flatMap(URIText.hexadecimalValue),
-                    let low = rest.popFirst().flatMap(URIText.hexadecimalValue)
+                guard index + 1 < text.count, let high = URIText.hexadecimalValue(text[index]),
+                    let low = URIText.hexadecimalValue(text[index + 1])
                 else { return nil }
                 decoded.append(high << 4 | low)
+                index += 2
             case UInt8(ascii: "+") where plusIsSpace: decoded.append(UInt8(ascii: " "))
             default: decoded.append(byte)
             }
@@ -19,9 +23,19 @@ enum PercentEncoding {
         return decoded
     }
 
+    /// Whether `text`, in which a plus sign is a space, means `word`.
+    static func means(_ word: String, _ text: ArraySlice<UInt8>) -> Bool {
+        let isPlain = !text.contains { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }
+        if isPlain { return text.elementsEqual(word.utf8) }
+        // What cannot be decoded means nothing.
+        return decode(text, plusIsSpace: true)?.elementsEqual(word.utf8) ?? false
+    }
+
     /// `text` with every byte that `isAllowed` refuses escaped. Escapes that are there stay as they are written; a `%`
     /// that starts none is escaped itself.
     static func encode(_ text: ArraySlice<UInt8>, keeping isAllowed: (UInt8) -> Bool) -> [UInt8] {
+        // Nearly always there is nothing to do.
+        if text.allSatisfy(isAllowed) { return Array(text) }
         var encoded: [UInt8] = []
         encoded.reserveCapacity(text.count)
         for (index, byte) in zip(text.indices, text) {

@@ -16,7 +16,7 @@ extension SourceURL {
                 guard text.last == UInt8(ascii: "]"), case .v6(let bits)? = IPAddress(text: text.dropFirst().dropLast())
                 else { return nil }
                 self = .address(.v6(bits))
-            } else if case .v4(let bits)? = IPAddress(text: text) {
+            } else if let bits = IPAddress.v4Bits(text) {
                 self = .address(.v4(bits))
             } else if Self.isName(text) {
                 self = .name(String(decoding: text.map(URIText.lowercased), as: UTF8.self))

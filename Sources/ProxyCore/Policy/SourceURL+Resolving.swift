@@ -22,6 +22,7 @@ extension SourceURL {
     /// `path` as RFC 3986, 5.2.4 leaves it; an empty one is `/` (6.2.3).
     static func removingDotSegments(_ path: ArraySlice<UInt8>) -> [UInt8] {
         let slash = UInt8(ascii: "/")
+        guard mayHaveDotSegments(path) else { return path.isEmpty ? [slash] : Array(path) }
         let segments = path.split(separator: slash, omittingEmptySubsequences: false).dropFirst()
         var kept: [ArraySlice<UInt8>] = []
         for segment in segments {
@@ -34,5 +35,15 @@ extension SourceURL {
         // "/a/.." is a directory: what is removed from the end leaves its slash behind.
         if let last = segments.last, last.elementsEqual("..".utf8) || last.elementsEqual(".".utf8) { kept.append([]) }
         return kept.isEmpty ? [slash] : kept.reduce(into: []) { $0 += [slash] + $1 }
+    }
+
+    /// Whether a segment begins with a dot; then, or where it does not begin with a slash, a path is taken apart.
+    private static func mayHaveDotSegments(_ path: ArraySlice<UInt8>) -> Bool {
+        var previous = UInt8(ascii: "/")
+        for byte in path {
+            if previous == UInt8(ascii: "/"), byte == UInt8(ascii: ".") { return true }
+            previous = byte
+        }
+        return path.first.map { $0 != UInt8(ascii: "/") } ?? false
     }
 }

@@ -41,8 +41,8 @@ public struct SourceURL: Sendable, Hashable {
 
     init(reference: ArraySlice<UInt8>) throws(SourceURLError) {
         guard let colon = Self.endOfScheme(reference) else { throw .notAbsolute }
-        let name = String(decoding: reference[..<colon].map(URIText.lowercased), as: UTF8.self)
-        guard let scheme = Scheme(rawValue: name) else { throw .scheme }
+        let name = reference[..<colon]
+        guard let scheme = Scheme.allCases.first(where: { URIText.isWord($0.rawValue, name) }) else { throw .scheme }
         let hierarchy = reference[(colon + 1)...]
         guard hierarchy.starts(with: "//".utf8) else { throw .notAbsolute }
         try self.init(scheme: scheme, afterSlashes: hierarchy.dropFirst(2))
@@ -64,8 +64,13 @@ public struct SourceURL: Sendable, Hashable {
         self.host = host
         self.port = port
         self.pathAndQuery = String(decoding: path + query, as: UTF8.self)
-        guard text.utf8.count <= Self.maximumLength else { throw .tooLong }
+        // Not before it is near does it matter how long exactly it is.
+        let isShort = pathAndQuery.utf8.count <= Self.maximumLength - Self.longestBeginning
+        guard isShort || text.utf8.count <= Self.maximumLength else { throw .tooLong }
     }
+
+    /// The most bytes of scheme, host and port: `https://`, a name of 253 bytes, a colon and five digits.
+    private static let longestBeginning = 8 + 253 + 6
 
     /// The URL, rebuilt from its parts; the default port is left out. Parses to an equal value.
     public var text: String {
@@ -92,12 +97,12 @@ extension SourceURL {
     /// Where the colon of a scheme stands (RFC 3986, 3.1), if the text starts with a scheme.
     static func endOfScheme(_ text: ArraySlice<UInt8>) -> Int? {
         guard let first = text.first, URIText.isLetter(first) else { return nil }
-        let end = text.firstIndex { !URIText.isLetterOrDigit($0) && !schemePunctuation.contains($0) }
+        let end = text.firstIndex { !schemeCharacters.contains($0) }
         guard let end, text[end] == UInt8(ascii: ":") else { return nil }
         return end
     }
 
-    private static let schemePunctuation = Array("+-.".utf8)
+    private static let schemeCharacters = ASCIISet(lettersDigitsAnd: "+-.")
 
     private static func hostAndPort(_ authority: ArraySlice<UInt8>) throws(SourceURLError) -> (Host, UInt16?) {
         guard !authority.contains(UInt8(ascii: "@")) else { throw .userinfo }

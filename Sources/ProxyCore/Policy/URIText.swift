@@ -13,20 +13,23 @@ enum URIText {
     }
 
     /// What a path segment holds besides `%XX` (RFC 3986, 3.3), and the slash.
-    static func isPathCharacter(_ byte: UInt8) -> Bool {
-        isLetterOrDigit(byte) || pathPunctuation.contains(byte)
-    }
+    static func isPathCharacter(_ byte: UInt8) -> Bool { pathCharacters.contains(byte) }
 
     /// What a query holds besides `%XX` (RFC 3986, 3.4).
     static func isQueryCharacter(_ byte: UInt8) -> Bool {
         isPathCharacter(byte) || byte == UInt8(ascii: "?")
     }
 
-    private static let pathPunctuation = Array("-._~!$&'()*+,;=:@/".utf8)
+    private static let pathCharacters = ASCIISet(lettersDigitsAnd: "-._~!$&'()*+,;=:@/")
 
     /// ASCII lower case; other bytes stay.
     static func lowercased(_ byte: UInt8) -> UInt8 {
         UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte ? byte | 0x20 : byte
+    }
+
+    /// Whether `text` is `word`, which is in lower case, but for the case of its letters.
+    static func isWord(_ word: String, _ text: ArraySlice<UInt8>) -> Bool {
+        text.count == word.utf8.count && text.elementsEqual(word.utf8) { lowercased($0) == $1 }
     }
 
     /// The value of one hexadecimal digit.

@@ -27,11 +27,12 @@ public struct QueryString: Sendable {
     /// The decoded value of the one parameter `name`, which may itself be written with escapes; nil when there is none.
     public func value(of name: String) throws(QueryStringError) -> String? {
         var found: ArraySlice<UInt8>?
-        for pair in bytes.split(separator: UInt8(ascii: "&")) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let pair = rest.prefix { $0 != UInt8(ascii: "&") }
+            rest = rest[pair.endIndex...].dropFirst()
             let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
-            // A name that cannot be decoded is not this one.
-            guard let key = PercentEncoding.decode(pair[..<equals], plusIsSpace: true), key.elementsEqual(name.utf8)
-            else { continue }
+            guard !pair.isEmpty, PercentEncoding.means(name, pair[..<equals]) else { continue }
             guard found == nil else { throw .repeated }
             found = pair[equals...].dropFirst()
         }
@@ -42,19 +43,19 @@ public struct QueryString: Sendable {
     /// Whether every parameter has one of `names`, in whatever spelling.
     func holdsOnly(_ names: [String]) -> Bool {
         bytes.split(separator: UInt8(ascii: "&")).allSatisfy { pair in
-            let name = PercentEncoding.decode(pair.prefix { $0 != UInt8(ascii: "=") }, plusIsSpace: true)
-            return name.map { name in names.contains { name.elementsEqual($0.utf8) } } ?? false
+            let name = pair.prefix { $0 != UInt8(ascii: "=") }
+            return names.contains { PercentEncoding.means($0, name) }
         }
     }
 
     /// The text of a value, or of a URL that came in another wrapping, once it is decoded; nil where it is none.
     static func text(_ decoded: [UInt8]) -> String? {
         guard !decoded.contains(where: { $0 < 0x20 || $0 == 0x7f }),
-            let text = String(validating: decoded, as: UTF8.self),
-            // What a decoder on the way put in the place of bytes that are lost.
-            !text.unicodeScalars.contains("\u{FFFD}")
+            let text = String(validating: decoded, as: UTF8.self)
         else { return nil }
-        return text
+        // What a decoder on the way put in the place of bytes that are lost.
+        let mayHoldOne = decoded.contains { $0 >= 0x80 }
+        return mayHoldOne && text.unicodeScalars.contains("\u{FFFD}") ? nil : text
     }
 
     private static func decode(_ raw: ArraySlice<UInt8>) throws(QueryStringError) -> String {

@@ -5,19 +5,25 @@ public struct RequestTarget: Sendable {
 
     /// QUERY_STRING, without its question mark.
     public let query: String
-    /// The path with its escapes; empty where it is too long to name anything.
-    let path: ArraySlice<UInt8>
+    private let requestURI: String?
+    private let pathInfo: String?
 
     /// REQUEST_URI has the path that was signed; PATH_INFO, which is decoded and often normalised, only what is left of it.
     public init(query: String, requestURI: String?, pathInfo: String? = nil) {
         self.query = query
+        self.requestURI = requestURI
+        self.pathInfo = pathInfo
+    }
+
+    /// The path with its escapes; empty where it is too long to name anything.
+    var path: ArraySlice<UInt8> {
         let bytes =
             if let requestURI, !requestURI.isEmpty {
                 Route.path(ofTarget: Array(requestURI.utf8)[...])
             } else {
                 Array((pathInfo ?? "").utf8)[...]
             }
-        path = bytes.count <= Self.maximumPathLength ? bytes : []
+        return bytes.count <= Self.maximumPathLength ? bytes : []
     }
 
     /// What follows each of the first slashes.
@@ -25,7 +31,8 @@ public struct RequestTarget: Sendable {
     /// Nobody says where the mount point ends: web servers differ in SCRIPT_NAME. A signature that is right says it, and one
     /// that is looked for in one place more is no easier to forge.
     var pathsBehindMount: [ArraySlice<UInt8>] {
-        path.indices.lazy.filter { path[$0] == UInt8(ascii: "/") }.prefix(Self.longestMount + 1).map {
+        let path = path
+        return path.indices.lazy.filter { path[$0] == UInt8(ascii: "/") }.prefix(Self.longestMount + 1).map {
             path[($0 + 1)...]
         }
     }

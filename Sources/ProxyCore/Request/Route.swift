@@ -6,18 +6,21 @@ public enum Route: String, Sendable, Hashable, CaseIterable {
     case image, health, stats, metrics, status
 
     /// Routes by REQUEST_URI, which every web server passes alike; by SCRIPT_NAME and PATH_INFO where it is not there.
-    public init(requestURI: String?, scriptName: String? = nil, pathInfo: String? = nil) {
+    public init(
+        requestURI: String?, scriptName: @autoclosure () -> String? = nil, pathInfo: @autoclosure () -> String? = nil
+    ) {
         if let requestURI, !requestURI.isEmpty {
             let segment = Self.lastSegment(Self.path(ofTarget: Array(requestURI.utf8)[...]))
-            self.init(segment: PercentEncoding.decode(segment) ?? [])
+            let isPlain = !segment.contains(UInt8(ascii: "%"))
+            self.init(segment: isPlain ? segment : (PercentEncoding.decode(segment) ?? [])[...])
         } else {
             // RFC 3875, 4.1.5: PATH_INFO is decoded already.
-            let path = (scriptName ?? "") + (pathInfo ?? "")
-            self.init(segment: Array(Self.lastSegment(Array(path.utf8)[...])))
+            let path = (scriptName() ?? "") + (pathInfo() ?? "")
+            self.init(segment: Self.lastSegment(Array(path.utf8)[...]))
         }
     }
 
-    private init(segment: [UInt8]) {
+    private init(segment: ArraySlice<UInt8>) {
         self = Self.allCases.first { segment.elementsEqual($0.rawValue.utf8) } ?? .image
     }
 

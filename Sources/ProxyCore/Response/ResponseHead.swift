@@ -28,44 +28,51 @@ public struct ResponseHead: Sendable {
         /// For a page of ours with a Content-Security-Policy of its own, which belongs to nobody else.
         case page(policy: String)
 
-        fileprivate var fields: [(name: String, value: String)] {
+        /// The lines of it, at the end of a head, and the empty line that ends that.
+        fileprivate var lastLines: [UInt8] {
             switch self {
-            case .image:
-                [
-                    ("X-Content-Type-Options", "nosniff"),
-                    (
-                        "Content-Security-Policy",
-                        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-                    ),
-                    ("Cross-Origin-Resource-Policy", "cross-origin"),
-                ]
+            case .image: Self.lastLinesOfImage
             case .page(let policy):
-                [
+                ResponseHead.lines([
                     ("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", policy),
                     ("Cross-Origin-Resource-Policy", "same-origin"), ("Referrer-Policy", "no-referrer"),
-                ]
+                ]) + ResponseHead.lineEnd
             }
         }
+
+        private static let lastLinesOfImage =
+            ResponseHead.lines([
+                ("X-Content-Type-Options", "nosniff"),
+                ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"),
+                ("Cross-Origin-Resource-Policy", "cross-origin"),
+            ]) + ResponseHead.lineEnd
     }
 
     /// The head as it goes to the web server, with the empty line that ends it.
     public var bytes: [UInt8] {
         var head: [UInt8] = []
-        head.reserveCapacity(512)
-        func add(_ name: String, _ value: String) {
-            head.append(contentsOf: name.utf8)
-            head.append(contentsOf: ": ".utf8)
-            head.append(contentsOf: value.utf8)
-            head.append(contentsOf: "\r\n".utf8)
-        }
-        add("Status", "\(status) \(Self.reasonPhrase(status))")
-        if let contentType { add("Content-Type", contentType) }
-        if let contentLength { add("Content-Length", String(contentLength)) }
-        add("Cache-Status", cacheStatus.fieldValue)
-        for field in fields { add(field.name, field.value) }
-        for field in protection.fields { add(field.name, field.value) }
-        head.append(contentsOf: "\r\n".utf8)
+        head.reserveCapacity(768)
+        Self.add("Status", "\(status) \(Self.reasonPhrase(status))", to: &head)
+        if let contentType { Self.add("Content-Type", contentType, to: &head) }
+        if let contentLength { Self.add("Content-Length", String(contentLength), to: &head) }
+        Self.add("Cache-Status", cacheStatus.fieldValue, to: &head)
+        for field in fields { Self.add(field.name, field.value, to: &head) }
+        head.append(contentsOf: protection.lastLines)
         return head
+    }
+
+    private static let lineEnd: [UInt8] = [0x0D, 0x0A]
+
+    private static func lines(_ fields: [(name: String, value: String)]) -> [UInt8] {
+        fields.reduce(into: []) { add($1.name, $1.value, to: &$0) }
+    }
+
+    private static func add(_ name: String, _ value: String, to head: inout [UInt8]) {
+        head.append(contentsOf: name.utf8)
+        head.append(UInt8(ascii: ":"))
+        head.append(UInt8(ascii: " "))
+        head.append(contentsOf: value.utf8)
+        head.append(contentsOf: lineEnd)
     }
 
     /// The reason phrases of RFC 9110, 15, for the statuses that we send.

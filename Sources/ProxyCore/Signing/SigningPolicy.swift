@@ -31,8 +31,8 @@ public struct SigningPolicy: Sendable {
 
     /// Whether the path is one that somebody signed, or made to look so. Its last segment is then an image's and no
     /// endpoint's.
-    public func hasSignedPath(_ target: RequestTarget) -> Bool {
-        dialects.contains(where: \.usesPath) && isRequired && claims(in: target).contains { $0.dialect.usesPath }
+    public func hasSignedPath(_ target: @autoclosure () -> RequestTarget) -> Bool {
+        isRequired && dialects.contains(where: \.usesPath) && claims(in: target()).contains { $0.dialect.usesPath }
     }
 }
 

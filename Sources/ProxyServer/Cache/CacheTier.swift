@@ -102,16 +102,33 @@ protocol CachedBody: AnyObject {
 struct CachedImage {
     let type: MediaType
     let record: ImageRecord
+    /// What the record says of the response.
+    let stored: StoredResponse
     /// Of the record that it was read from.
     let fingerprint: RecordFingerprint
     let body: any CachedBody
+    /// Where the head of the last response with it is kept; nil for an image that does not stay.
+    let readyHead: ReadyHead?
+
+    /// `stored` is what `record` says, where that has been read before.
+    init(
+        type: MediaType, record: ImageRecord, fingerprint: RecordFingerprint, body: any CachedBody,
+        stored: StoredResponse? = nil, readyHead: ReadyHead? = nil
+    ) {
+        self.type = type
+        self.record = record
+        self.stored = stored ?? StoredResponse(record)
+        self.fingerprint = fingerprint
+        self.body = body
+        self.readyHead = readyHead
+    }
 
     /// Bytes.
     var size: Int { record.size }
 
     /// What is known of it, without what holds its bytes.
     func withoutBody() -> CachedImage {
-        CachedImage(type: type, record: record, fingerprint: fingerprint, body: NoBody())
+        CachedImage(type: type, record: record, fingerprint: fingerprint, body: NoBody(), stored: stored)
     }
 
     /// Hands out the whole image.
@@ -129,10 +146,13 @@ private final class NoBody: CachedBody {
 
 extension CachedImage {
     init(_ entry: MemoryEntry) {
-        self.init(type: entry.type, record: entry.record, fingerprint: entry.fingerprint, body: entry)
+        self.init(
+            type: entry.type, record: entry.record, fingerprint: entry.fingerprint, body: entry, stored: entry.stored,
+            readyHead: entry.readyHead)
     }
 
     init(_ image: CachedImage, gatheredBy body: any CachedBody) {
-        self.init(type: image.type, record: image.record, fingerprint: image.fingerprint, body: body)
+        self.init(
+            type: image.type, record: image.record, fingerprint: image.fingerprint, body: body, stored: image.stored)
     }
 }

@@ -132,8 +132,10 @@ extension MemoryTier.State {
 final class MemoryEntry: CachedBody, Sendable {
     let type: MediaType
     let record: ImageRecord
+    let stored: StoredResponse
     /// Of the record in Redis that this is a copy of.
     let fingerprint: RecordFingerprint
+    let readyHead = ReadyHead()
     private let bytes: [UInt8]
     private let checked: Mutex<ContinuousClock.Instant>
 
@@ -144,6 +146,7 @@ final class MemoryEntry: CachedBody, Sendable {
     init(_ image: CachedImage, _ bytes: [UInt8], readAt: ContinuousClock.Instant) {
         type = image.type
         record = image.record
+        stored = image.stored
         fingerprint = image.fingerprint
         self.bytes = bytes
         checked = Mutex(readAt)
@@ -153,6 +156,7 @@ final class MemoryEntry: CachedBody, Sendable {
     init(_ entry: MemoryEntry, renewedAs record: ImageRecord, _ fingerprint: RecordFingerprint) {
         type = entry.type
         self.record = record
+        stored = StoredResponse(record)
         self.fingerprint = fingerprint
         bytes = entry.bytes
         checked = Mutex(.now)

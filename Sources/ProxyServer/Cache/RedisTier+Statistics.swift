@@ -79,7 +79,7 @@ struct RecordWalk {
         _ = try count(long, byTheLast: RedisArgument(-ImageRecord.tailLength), on: connection)
     }
 
-    private static let usualTail = RedisArgument(-320)
+    private static let usualTail = RedisArgument(-ImageRecord.usualTailLength)
     private static let end = RedisArgument(-1)
 
     /// Returns the keys of strings of which no record can be made so.

@@ -7,7 +7,7 @@ struct AccessRecord {
     let requestID: String
     let method: String
     let start = ContinuousClock.now
-    var host: String?
+    var host: SourceURL.Host?
     var status = 0
     var bytes = 0
     var cacheStatus = CacheStatus.none
