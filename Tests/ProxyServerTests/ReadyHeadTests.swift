@@ -30,7 +30,7 @@ import Testing
             .hit(freshnessLeft: image.stored.freshnessLeft(at: now)))
     }
 
-    @Test("the head of an image in memory tells the time of its own request", arguments: [[0, 0, 1], [7, 6, 7, 59, 61]])
+    @Test("the head tells the time of its own request", arguments: [[0, 0, 1], [7, 6, 7, 59, 61]])
     func followsTheClock(_ seconds: [Int64]) throws {
         for second in seconds {
             let response = respond(after: second)

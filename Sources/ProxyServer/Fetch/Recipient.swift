@@ -14,7 +14,7 @@ final class Recipient: @unchecked Sendable {
     private var end = Int.max
 
     /// What is written at once to one of several clients.
-    static let pieceLength = 64 << 10
+    static let pieceLength = 128 << 10
 
     init(_ exchange: Exchange) { self.exchange = exchange }
 

@@ -33,17 +33,17 @@ struct AccessLog: Sendable {
         metrics.count(record, total: total)
         guard logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
-            LogKeys.requestID: "\(record.requestID)",
-            LogKeys.method: "\(record.method)",
-            LogKeys.status: "\(record.status)",
-            LogKeys.bytes: "\(record.bytes)",
-            LogKeys.cacheStatus: "\(record.cacheStatus.logValue)",
-            LogKeys.total: "\(total.millisecondsText)",
+            LogKeys.requestID: .string(record.requestID),
+            LogKeys.method: .string(record.method),
+            LogKeys.status: .string(String(record.status)),
+            LogKeys.bytes: .string(String(record.bytes)),
+            LogKeys.cacheStatus: .string(record.cacheStatus.logValue),
+            LogKeys.total: .string(total.millisecondsText),
         ]
-        if let host = record.host { metadata[LogKeys.sourceHost] = "\(host)" }
-        if let reason = record.reason { metadata[LogKeys.reason] = "\(reason)" }
+        if let host = record.host { metadata[LogKeys.sourceHost] = .string(host.description) }
+        if let reason = record.reason { metadata[LogKeys.reason] = .string(reason) }
         func add(_ key: String, _ time: Duration?) {
-            if let time { metadata[key] = "\(time.millisecondsText)" }
+            if let time { metadata[key] = .string(time.millisecondsText) }
         }
         add(LogKeys.queue, record.queueTime)
         add(LogKeys.cache, record.cacheTime)

@@ -30,9 +30,9 @@ public struct StandardErrorLogHandler: LogHandler {
 
     /// The event as it is written, with its line feed.
     func line(_ event: LogEvent, at time: Timestamp) -> [UInt8] {
-        var fields = metadata
-        if let more = event.metadata { fields.merge(more) { $1 } }
-        let sorted = fields.map { ($0.key, "\($0.value)") }.sorted { $0.0 < $1.0 }
+        var fields = event.metadata ?? [:]
+        if !metadata.isEmpty { fields.merge(metadata) { event, _ in event } }
+        let sorted = fields.map { ($0.key, Self.text($0.value)) }.sorted { $0.0 < $1.0 }
         let line =
             switch format {
             case .text: text(time, event.level, "\(event.message)", sorted)
@@ -44,9 +44,16 @@ public struct StandardErrorLogHandler: LogHandler {
     private func text(
         _ time: Timestamp, _ level: Logger.Level, _ message: String, _ fields: [(String, String)]
     ) -> [UInt8] {
-        var line = Array("\(time) \(level.rawValue) \(message)".utf8)
+        var line: [UInt8] = []
+        line.reserveCapacity(512)
+        for (place, word) in [time.description, level.rawValue, message].enumerated() {
+            if place > 0 { line.append(UInt8(ascii: " ")) }
+            line.append(contentsOf: word.utf8)
+        }
         for (key, value) in fields {
-            line.append(contentsOf: " \(key)=".utf8)
+            line.append(UInt8(ascii: " "))
+            line.append(contentsOf: key.utf8)
+            line.append(UInt8(ascii: "="))
             let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }
             if isPlain { line.append(contentsOf: value.utf8) } else { line.append(contentsOf: Self.quoted(value)) }
         }
@@ -66,6 +73,10 @@ public struct StandardErrorLogHandler: LogHandler {
             }
         }
         return text.bytes
+    }
+
+    private static func text(_ value: Logger.Metadata.Value) -> String {
+        if case .string(let text) = value { text } else { "\(value)" }
     }
 
     /// In quotes and in ASCII: what is not could be a control of the terminal that the log is read on, or turn it round.
@@ -102,11 +113,21 @@ public struct Timestamp: CustomStringConvertible {
         var seconds = time_t(max(0, unixMilliseconds) / 1000)
         var parts = unsafe tm()
         unsafe gmtime_r(&seconds, &parts)
-        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let milliseconds = String(max(0, unixMilliseconds) % 1000 + 1000).dropFirst()
-        let date = unsafe "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-        let clock = unsafe "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
-        description = "\(date)T\(clock).\(milliseconds)Z"
+        var text: [UInt8] = []
+        func add(_ number: Int, digits: Int, then mark: Character) {
+            let decimal = String(number)
+            for _ in decimal.utf8.count..<max(digits, decimal.utf8.count) { text.append(UInt8(ascii: "0")) }
+            text.append(contentsOf: decimal.utf8)
+            if let mark = mark.asciiValue { text.append(mark) }
+        }
+        unsafe add(Int(parts.tm_year) + 1900, digits: 4, then: "-")
+        unsafe add(Int(parts.tm_mon) + 1, digits: 2, then: "-")
+        unsafe add(Int(parts.tm_mday), digits: 2, then: "T")
+        unsafe add(Int(parts.tm_hour), digits: 2, then: ":")
+        unsafe add(Int(parts.tm_min), digits: 2, then: ":")
+        unsafe add(Int(parts.tm_sec), digits: 2, then: ".")
+        add(Int(max(0, unixMilliseconds) % 1000), digits: 3, then: "Z")
+        description = String(decoding: text, as: UTF8.self)
     }
 }
 

@@ -8,8 +8,19 @@ final class ImageChunk: @unchecked Sendable {
     /// How many of them the budget has granted.
     private(set) var room = 0
     private var reservations: [Reservation] = []
+    private let memory: ChunkMemory
 
-    init(capacity: Int) { self.capacity = capacity }
+    /// Its bytes will lie in `memory`.
+    init(capacity: Int, in memory: ChunkMemory) {
+        self.capacity = capacity
+        self.memory = memory
+    }
+
+    deinit {
+        var last: [UInt8] = []
+        swap(&last, &bytes)
+        memory.giveBack(consume last)
+    }
 
     var isFull: Bool { bytes.count == capacity }
 
@@ -17,7 +28,7 @@ final class ImageChunk: @unchecked Sendable {
     func grow(by count: Int, _ reservation: Reservation) {
         room += count
         reservations.append(reservation)
-        if room == capacity, bytes.isEmpty { bytes.reserveCapacity(capacity) }
+        if room == capacity, bytes.isEmpty { bytes = memory.take(capacity) }
     }
 
     /// Takes as much of `rest` as it has room for.

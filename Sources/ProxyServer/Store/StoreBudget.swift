@@ -4,6 +4,8 @@ import Synchronization
 /// The bytes that may wait for the cache, over all requests: what bounds our memory when Redis is slower than origins.
 final class StoreBudget: Sendable {
     let limit: Int
+    /// Where what waits lies.
+    let memory = ChunkMemory()
     private let used = Atomic<Int>(0)
 
     init(limit: Int) { self.limit = limit }

@@ -131,7 +131,8 @@ final class TeeBuffer {
         var reserved = dropped + chunks.reduce(0) { $0 + $1.room }
         while reserved < count {
             if chunks.last.map({ $0.room == $0.capacity }) ?? true {
-                chunks.append(ImageChunk(capacity: min(chunkSize, max((length ?? .max) - reserved, 1))))
+                let capacity = min(chunkSize, max((length ?? .max) - reserved, 1))
+                chunks.append(ImageChunk(capacity: capacity, in: budget.memory))
             }
             guard let chunk = chunks.last else { return .overBudget }
             // An image of unknown length may be a small one.

@@ -170,7 +170,7 @@ private final class Held: Sendable {
 @Suite struct ImageChunkTests {
     @Test func takesWhatItHasRoomFor() throws {
         let budget = StoreBudget(limit: 100)
-        let chunk = ImageChunk(capacity: 10)
+        let chunk = ImageChunk(capacity: 10, in: ChunkMemory())
         let bytes = Samples.png(20)
         #expect(chunk.take(RawSpan(_elements: bytes.span)) == 0, "none was granted")
         chunk.grow(by: 4, try #require(Reservation(4, of: budget, within: 100)))

@@ -23,7 +23,7 @@ enum Samples {
 
     /// A chunk that is full of `bytes`.
     static func chunk(_ bytes: [UInt8], of budget: StoreBudget = StoreBudget(limit: .max)) -> ImageChunk {
-        let chunk = ImageChunk(capacity: bytes.count)
+        let chunk = ImageChunk(capacity: bytes.count, in: ChunkMemory())
         if let reservation = Reservation(bytes.count, of: budget, within: budget.limit) {
             chunk.grow(by: bytes.count, reservation)
         }
