@@ -214,8 +214,12 @@ def test_a_leader_that_stands_still(cluster, origin):
     # It wakes up with a lease that is not its own any more, and does no harm.
     assert leader.answer().response().body == BODY
     leader.close()
-    with FastCGIClient(other.socket_path) as client:
-        assert client.get(query(url)).response().is_hit
+
+    # It goes into the cache behind its response; until it is there, it is served from the fetch.
+    def is_hit():
+        with FastCGIClient(other.socket_path) as client:
+            return client.get(query(url)).response().is_hit
+    eventually(is_hit, "the image of the other handler is in the cache")
     assert len(origin.requests_for(url)) == 2
 
 
