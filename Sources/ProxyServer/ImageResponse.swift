@@ -39,32 +39,32 @@ struct ImageResponder: Sendable {
 
     /// The response with an image of `size` bytes to the request of `exchange`. Without `stored` it is passed on and not
     /// to be kept by anybody; without a size there is neither length nor range. Unless it `mayBePart`, a range is passed
-    /// over, as RFC 9110, 14.2, allows.
+    /// over, as RFC 9110, 14.2, allows. Who asks for all of an image shares its `ready` head with others who do.
     func response(
         to exchange: Exchange, _ type: MediaType, size: Int?, _ stored: StoredResponse?, _ status: CacheStatus,
-        mayBePart: Bool = true
+        mayBePart: Bool = true, sharing ready: ReadyHead? = nil
     ) -> ImageResponse {
-        response(to: exchange, Conditions(of: exchange.request), type, size: size, stored, status, mayBePart: mayBePart)
-    }
-
-    /// The response with an image from the cache. Of one in memory, who asks for no more than it shares it with others.
-    func response(to exchange: Exchange, _ image: CachedImage, _ status: CacheStatus) -> ImageResponse {
         let conditions = Conditions(of: exchange.request)
+        let status = named(status, exchange)
         func response() -> ImageResponse {
-            self.response(to: exchange, conditions, image.type, size: image.size, image.stored, status)
+            self.response(to: exchange, conditions, type, size: size, stored, status, mayBePart: mayBePart)
         }
-        guard let ready = image.readyHead, conditions.isEmpty, !configuration.server.sendsServerTiming else {
+        guard let ready, let stored, conditions.isEmpty, !configuration.server.sendsServerTiming else {
             return response()
         }
-        return ready.response(named(status, exchange), age: image.stored.age(at: clock()), response)
+        return ready.response(status, age: stored.age(at: clock()), response)
+    }
+
+    /// The response with an image from the cache.
+    func response(to exchange: Exchange, _ image: CachedImage, _ status: CacheStatus) -> ImageResponse {
+        response(to: exchange, image.type, size: image.size, image.stored, status, sharing: image.readyHead)
     }
 
     private func response(
         to exchange: Exchange, _ conditions: Conditions, _ type: MediaType, size: Int?, _ stored: StoredResponse?,
-        _ status: CacheStatus, mayBePart: Bool = true
+        _ status: CacheStatus, mayBePart: Bool
     ) -> ImageResponse {
         let validators = stored?.validators ?? Validators()
-        let status = named(status, exchange)
         let isNotModified = Conditional.isNotModified(
             ifNoneMatch: conditions.ifNoneMatch, ifModifiedSince: conditions.ifModifiedSince, validators)
         if isNotModified { return notModified(exchange, type, stored, status) }

@@ -1,7 +1,7 @@
 import ProxyCore
 import Synchronization
 
-/// The response with all of an image that is in memory, as it was made last, for those who come in the same second: from
+/// The response with all of an image that many ask for, as it was made last, for those who come in the same second: from
 /// one to the next only the seconds differ that a head names.
 ///
 /// Sendable: its state is behind a lock, which is held for a comparison.

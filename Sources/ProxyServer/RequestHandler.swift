@@ -178,7 +178,8 @@ extension RequestHandler {
         let status = CacheStatus.forwarded(
             miss.reason, status: image.status, isStored: image.isStored, isCollapsed: true)
         recipient.begin(
-            services.responder.response(to: miss.exchange, image.type, size: image.size, image.stored, status))
+            services.responder.response(
+                to: miss.exchange, image.type, size: image.size, image.stored, status, sharing: image.readyHead))
         conclusion.end(miss.exchange, Result { () throws(ProxyError) in try recipient.finish(with: image) })
     }
 }

@@ -8,6 +8,8 @@ final class FetchDelivery: ImageSink {
     private let handler: RequestHandler
     private let fetch: CollapsedFetch
     private let audience: Audience
+    /// That of those who follow.
+    private let readyHead = ReadyHead()
     private var lease: FetchLease?
 
     /// The client that the fetch was begun for, as long as it has not got all it wanted.
@@ -153,7 +155,9 @@ extension FetchDelivery {
             let status = CacheStatus.forwarded(
                 miss.reason, status: arrival.status, isStored: goesIntoCache, isCollapsed: true)
             let follower = Recipient(miss.exchange)
-            follower.begin(services.responder.response(to: miss.exchange, arrival.type, size: length, stored, status))
+            follower.begin(
+                services.responder.response(
+                    to: miss.exchange, arrival.type, size: length, stored, status, sharing: readyHead))
             audience.add(follower)
         }
     }

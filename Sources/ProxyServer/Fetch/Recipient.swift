@@ -20,7 +20,7 @@ final class Recipient: @unchecked Sendable {
 
     /// Begins the response, which goes out with the first bytes.
     func begin(_ response: ImageResponse) {
-        exchange.writer.begin(response.head)
+        exchange.writer.begin(response.head, as: response.headBytes)
         position = response.body.lowerBound
         end = exchange.writer.dropsBody ? position : response.body.upperBound
     }
@@ -84,6 +84,7 @@ final class FetchedImage: Sendable {
     let status: Int
     /// Whether it is on its way into the cache.
     let isStored: Bool
+    let readyHead = ReadyHead()
     private let chunks: [ImageChunk]
 
     init(
