@@ -22,7 +22,7 @@ extension RequestHandler {
         switch route {
         case .image: throw .notFound
         case .health: try sendHealth(writer)
-        case .stats: try sendUncached("application/json", services.statistics.json(), writer)
+        case .stats: try sendUncached("application/json", try statistics(request), writer)
         case .metrics: try sendMetrics(request, writer)
         case .status: try sendStatusPage(writer)
         }
@@ -31,6 +31,16 @@ extension RequestHandler {
     private func sendHealth(_ writer: ResponseWriter) throws(ProxyError) {
         let body = services.cache?.isAvailable ?? true ? "ok\n" : "degraded\n"
         try sendUncached("text/plain; charset=utf-8", Array(body.utf8), writer)
+    }
+
+    /// Those of everything, or with `?url=` what memory has of that one image: only this process can tell.
+    private func statistics(_ request: any GatewayRequest) throws(ProxyError) -> [UInt8] {
+        let query: String?
+        do { query = try QueryString(request.param("QUERY_STRING") ?? "").value(of: "url") } catch {
+            throw .badRequest(reason: "malformed")
+        }
+        guard let urlText = query else { return services.statistics.json() }
+        return MemoryReport(urlText, services.cache?.memoryEntry(of: urlText)).encoded()
     }
 
     /// `?scope=host` and `?scope=all` are for where several processes answer in turn.

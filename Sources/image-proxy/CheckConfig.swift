@@ -33,6 +33,10 @@ enum CheckConfig {
                 text.object { text in
                     text.member("value", .string(setting.value))
                     text.member("origin", .string("\(setting.origin)"))
+                    guard let key = ConfigurationKey.all.first(where: { $0.name == setting.key }) else { return }
+                    text.member("default", .string(key.defaultText))
+                    text.member("form", .string(key.form))
+                    text.member("meaning", .string(key.meaning))
                 }
             }
         }

@@ -4,8 +4,11 @@ import ProxyServer
 /// Says all that the cache knows of an image.
 enum Inspect {
     static let command = Command(
-        name: "inspect", synopsis: "URL [--json]",
+        name: "inspect", synopsis: "URL [--server P] [--json]",
         summary: "Say what the cache has of an image: its record, freshness, metadata, and who fetches it.",
+        options: [
+            ("--server", "P", "ask a running server for its memory too: http://127.0.0.1/api/image-proxy")
+        ],
         flags: [("--json", "as JSON")], run: { run($0) })
 
     private static func run(_ arguments: Arguments) -> ExitStatus {
@@ -13,11 +16,43 @@ enum Inspect {
             return Command.misused("inspect needs one URL", command: command)
         }
         guard CacheCommand.isSource(url) else { return .failed }
+        let server = arguments.value("--server").map { RunningServer($0) }
+        if case .some(.none) = server {
+            return Command.misused(
+                "--server: expected its URL, such as http://127.0.0.1/api/image-proxy", command: command)
+        }
         return CacheCommand.run(arguments) { (cache) throws(CacheFailure) in
             let inspection = try cache.inspect(url)
-            printOutput(arguments.has("--json") ? json(inspection) : table(rows(inspection)))
+            var memory: MemoryReport?
+            if let server = server ?? nil {
+                do throws(ProxyError) { memory = try server.memory(of: url, cache.fetchSettings) } catch {
+                    printError("the server at \(printable(server.base)) does not say: \(error.reason)")
+                    return .failed
+                }
+            }
+            printOutput(
+                arguments.has("--json")
+                    ? json(inspection, memory) : table(rows(inspection) + [("memory", text(memory, inspection))]))
             return .done
         }
+    }
+}
+
+/// A server that can be asked over HTTP what only its process knows.
+private struct RunningServer {
+    let base: String
+
+    /// Nil where this is no URL.
+    init?(_ text: String) {
+        base = text.utf8.last == UInt8(ascii: "/") ? String(text.dropLast()) : text
+        guard (try? SourceURL(base)) != nil else { return nil }
+    }
+
+    func memory(of urlText: String, _ settings: Configuration.Fetch) throws(ProxyError) -> MemoryReport {
+        guard let url = MemoryReport.location(of: urlText, at: base) else { throw .badRequest(reason: "tooLong") }
+        let answer = try DocumentFetcher.ask(url, settings)
+        guard let report = try? MemoryReport.parse(answer.span) else { throw .upstream(.broken) }
+        return report
     }
 }
 
@@ -36,8 +71,26 @@ extension Inspect {
             rows.append(("", "\(metadata.contentType), \(metadata.size) bytes, since \(date(metadata.cachedAt))"))
         }
         rows.append(("lease", inspection.lease.map { lease($0) } ?? "none"))
-        rows.append(("memory", "every process follows Redis within a second"))
         return rows
+    }
+
+    /// What is said of the tier in front: of a process that was asked, or what any process would do.
+    private static func text(_ memory: MemoryReport?, _ inspection: CacheInspection) -> String {
+        if let memory {
+            guard let entry = memory.entry else { return "not in that of the server that was asked" }
+            let state =
+                switch entry.isCurrent {
+                case true?: "as in Redis"
+                case false?: "not as in Redis, so it will not be served"
+                case nil: "served while Redis is away"
+                }
+            return "\(entry.contentType), \(entry.size) bytes, since \(date(entry.cachedAt)); \(state)"
+        }
+        switch inspection.fitsIntoMemory {
+        case true?: return "small enough for it; --server asks one. Every process follows Redis within a second"
+        case false?: return "too large for it: each hit is read from Redis"
+        case nil: return "nothing that Redis does not have is served from it"
+        }
     }
 
     private static func recordRows(
@@ -89,7 +142,7 @@ extension Inspect {
 // MARK: - JSON
 
 extension Inspect {
-    private static func json(_ inspection: CacheInspection) -> String {
+    private static func json(_ inspection: CacheInspection, _ memory: MemoryReport?) -> String {
         var text = JSONText()
         text.object { text in
             text.member("url", .string(inspection.urlText))
@@ -110,8 +163,22 @@ extension Inspect {
             } else {
                 text.value(.null)
             }
+            text.name("memory")
+            if let memory { write(memory, to: &text) } else { text.value(.null) }
         }
         return text.string + "\n"
+    }
+
+    /// Null where nobody was asked.
+    private static func write(_ memory: MemoryReport, to text: inout JSONText) {
+        text.object { text in
+            text.member("inMemory", .boolean(memory.entry != nil))
+            guard let entry = memory.entry else { return }
+            text.member("size", .integer(Int64(entry.size)))
+            text.member("cachedAt", .integer(entry.cachedAt))
+            text.member("expiresAt", .integer(entry.expiresAt))
+            text.member("current", entry.isCurrent.map { .boolean($0) } ?? .null)
+        }
     }
 
     private static func write(

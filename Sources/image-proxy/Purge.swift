@@ -7,11 +7,11 @@ enum Purge {
         name: "purge", synopsis: "URL | --host H | --prefix P | --older-than T | --all [--dry-run] [--json]",
         summary: "Remove images from the cache, with their metadata and leases. Every process follows within a second.",
         options: [
-            ("--host", "H  those of a host: images.example.com, or *.example.com for its subdomains"),
-            ("--prefix", "P  those whose URL begins with P, such as https://images.example.com/avatars/"),
+            ("--host", "H", "those of a host: images.example.com, or *.example.com for its subdomains"),
+            ("--prefix", "P", "those whose URL begins with P, such as https://images.example.com/avatars/"),
             (
-                "--older-than",
-                "T  those that came into the cache more than T ago: 12h, 7d; also with --host or --prefix"
+                "--older-than", "T",
+                "those that came into the cache more than T ago: 12h, 7d; also with --host or --prefix"
             ),
         ],
         flags: [

@@ -11,13 +11,13 @@ enum Serve {
         name: "serve", synopsis: "--listen unix:PATH|HOST:PORT [options]",
         summary: "Answer FastCGI on a socket of its own.",
         options: [
-            ("--listen", "unix:PATH or HOST:PORT  where the web server finds it"),
+            ("--listen", "ADDRESS", "where the web server finds it: unix:PATH or HOST:PORT"),
             (
-                "--status-listen",
-                "unix:PATH or HOST:PORT  where health, stats, metrics and status are answered at any time"
+                "--status-listen", "ADDRESS",
+                "where health, stats, metrics and status are answered at any time: unix:PATH or HOST:PORT"
             ),
-            ("--socket-mode", "OCTAL  access to a Unix socket (0660)"),
-            ("--socket-group", "NAME  group of a Unix socket, such as www-data"),
+            ("--socket-mode", "OCTAL", "access to a Unix socket (0660)"),
+            ("--socket-group", "NAME", "group of a Unix socket, such as www-data"),
         ],
         flags: [("--allow-remote", "really listen on an address that other machines can reach")],
         run: { run($0) })

@@ -7,9 +7,9 @@ enum Sign {
     static let command = Command(
         name: "sign", synopsis: "URL [options]", summary: "Sign the URL of an image and print the URL to ask for.",
         options: [
-            ("--dialect", "NAME  \(URLSigner.Form.allCases.map(\.rawValue).joined(separator: ", ")) (own)"),
-            ("--expires", "TIME  Unix seconds, or from now on: 90s, 12h, 7d"),
-            ("--base", "P  mount point, with or without scheme and host (/api/image-proxy)"),
+            ("--dialect", "NAME", "\(URLSigner.Form.allCases.map(\.rawValue).joined(separator: ", ")) (own)"),
+            ("--expires", "TIME", "Unix seconds, or from now on: 90s, 12h, 7d"),
+            ("--base", "P", "mount point, with or without scheme and host (/api/image-proxy)"),
         ],
         flags: [("--json", "as JSON")], run: { run($0) })
 

@@ -1,7 +1,8 @@
 internal import Dispatch
 import Glibc
+import Synchronization
 
-/// The signals that the responder answers to.
+/// The signals that a responder, or a command that takes long, answers to.
 ///
 /// They are blocked in every thread and read from a descriptor: so none interrupts a system call, as libfcgi's own
 /// handlers would, and one that comes before anybody listens waits, also while the process executes itself.
@@ -51,4 +52,11 @@ import Glibc
         for source in sources { source.cancel() }
         left.wait()
     }
+}
+
+/// True once.
+final class FirstTime: Sendable {
+    private let hasPassed = Atomic<Bool>(false)
+
+    func isFirst() -> Bool { !hasPassed.exchange(true, ordering: .relaxed) }
 }

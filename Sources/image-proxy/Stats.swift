@@ -1,10 +1,11 @@
 import ProxyCore
 import ProxyServer
 
-/// Says what is in the cache now.
+/// Says what is in the cache now, and what the hosts that use it have counted.
 enum Stats {
     static let command = Command(
-        name: "stats", synopsis: "[--json]", summary: "Say what is in the cache now.",
+        name: "stats", synopsis: "[--json]",
+        summary: "Say what is in the cache now, entry by entry, and what the hosts that use it have counted.",
         flags: [("--json", "as JSON, with the names that P/stats uses")], run: { run($0) })
 
     private static func run(_ arguments: Arguments) -> ExitStatus {
@@ -12,36 +13,71 @@ enum Stats {
         guard let configuration = ConfigurationLoading.load(file: arguments.value("--config")) else {
             return .configuration
         }
-        do {
-            let statistics = try statistics(configuration)
-            printOutput(arguments.has("--json") ? json(statistics) : text(statistics))
-            return .done
-        } catch {
-            printError("the cache cannot be read: \(error)")
-            return .failed
+        // Where there is no cache, there is nothing in it.
+        guard configuration.cache.store != .off else { return show(CacheStatistics(), [], arguments) }
+        return CacheCommand.runLong(arguments) { (cache, supervision, progress) throws(CacheFailure) in
+            guard let statistics = try cache.statistics(supervision) else { return false }
+            progress.end()
+            _ = show(statistics.cache, statistics.hosts, arguments)
+            return true
         }
     }
 
-    /// Where there is no cache, there is nothing in it.
-    private static func statistics(_ configuration: Configuration) throws(CacheFailure) -> CacheStatistics {
-        guard configuration.cache.store != .off else { return CacheStatistics() }
-        let logger = ConfigurationLoading.logger(configuration.log)
-        return try CacheOperator(configuration, logger: logger).statistics()
+    private static func show(
+        _ cache: CacheStatistics, _ hosts: [HostCounts], _ arguments: Arguments
+    ) -> ExitStatus {
+        printOutput(arguments.has("--json") ? json(cache, hosts) : text(cache, hosts))
+        return .done
+    }
+}
+
+// MARK: - Text
+
+extension Stats {
+    private static func text(_ cache: CacheStatistics, _ hosts: [HostCounts]) -> String {
+        var rows = [
+            (name: "images", value: "\(cache.totalImages)"), ("bytes", "\(cache.totalSize)"),
+            ("oldest", cache.oldestCache.map { "\(Timestamp(unixMilliseconds: $0))" } ?? "-"),
+            ("newest", cache.newestCache.map { "\(Timestamp(unixMilliseconds: $0))" } ?? "-"),
+        ]
+        rows += cache.types.sorted { $0.key < $1.key }.map { ("  \($0.key)", "\($0.value)") }
+        rows += cache.sizeClasses.filter { $0.share.images > 0 }.map { sizes in
+            ("  \(sizes.upTo.map { "up to \(ByteCount($0))" } ?? "larger")", "\(sizes.share)")
+        }
+        rows += hosts.flatMap { host in [("host", host.name)] + self.rows(host) }
+        return table(rows)
     }
 
-    private static func json(_ statistics: CacheStatistics) -> String {
+    private static func rows(_ host: HostCounts) -> [(name: String, value: String)] {
+        // To a tenth of a percent, rounded down: 100.0 is all of them.
+        let rate = host.hitRate.map { Int($0 * 1000) }.map { ", which is \($0 / 10).\($0 % 10) %" } ?? ""
+        return [
+            ("  requests", "\(host["requests"])"), ("  hits", "\(host["hits"])\(rate)"),
+            ("  misses", "\(host["misses"])"),
+            ("  stale", "\(host["stale"])"), ("  errors", "\(host["errors"])"),
+            ("  bytes served", "\(host["bytesServed"]), \(host["bytesSaved"]) of them from the cache"),
+        ]
+    }
+}
+
+// MARK: - JSON
+
+extension Stats {
+    private static func json(_ cache: CacheStatistics, _ hosts: [HostCounts]) -> String {
         var text = JSONText()
-        text.object { statistics.write(to: &$0) }
+        text.object { text in
+            cache.write(to: &text)
+            text.name("hosts")
+            text.array { text in
+                for host in hosts {
+                    text.object { text in
+                        text.member("name", .string(host.name))
+                        for (name, count) in host.counts { text.member(name, .integer(Int64(count))) }
+                        text.member("hitRate", host.hitRate.map { .number($0) } ?? .null)
+                    }
+                }
+            }
+        }
         return text.string + "\n"
-    }
-
-    private static func text(_ statistics: CacheStatistics) -> String {
-        """
-        images   \(statistics.totalImages)
-        bytes    \(statistics.totalSize)
-        oldest   \(statistics.oldestCache.map { Timestamp(unixMilliseconds: $0).description } ?? "-")
-        newest   \(statistics.newestCache.map { Timestamp(unixMilliseconds: $0).description } ?? "-")
-
-        """
     }
 }

@@ -7,12 +7,12 @@ enum Warm {
         name: "warm", synopsis: "[FILE | URL | -] [options]",
         summary: "Fetch the images of a list, a sitemap or an HTML page into the cache, unless they are fresh there.",
         options: [
-            ("--as", "FORM  \(WarmDocument.Form.allCases.map(\.rawValue).joined(separator: ", ")) (as it looks)"),
-            ("--base", "URL  what the references of a page are relative to, where it was not fetched"),
-            ("--mount", "P  the proxy's own path, whose URLs stand for the images they ask for (/api/image-proxy)"),
-            ("--concurrency", "N  images that are fetched at once, 1 to \(Warmer.mostConcurrent) (4)"),
-            ("--rate", "N  images that are asked for in a second, such as 10 or 0.5 (no limit)"),
-            ("--resume", "FILE  note in FILE what is done, and leave out what was; gone when all is done"),
+            ("--as", "FORM", "\(WarmDocument.Form.allCases.map(\.rawValue).joined(separator: ", ")) (as it looks)"),
+            ("--base", "URL", "what the references of a page are relative to, where it was not fetched"),
+            ("--mount", "P", "the proxy's own path, whose URLs stand for the images they ask for (/api/image-proxy)"),
+            ("--concurrency", "N", "images that are fetched at once, 1 to \(Warmer.mostConcurrent) (4)"),
+            ("--rate", "N", "images that are asked for in a second, such as 10 or 0.5 (no limit)"),
+            ("--resume", "FILE", "note in FILE what is done, and leave out what was; gone when all is done"),
         ],
         flags: [("--json", "as JSON")], run: { run($0) })
 

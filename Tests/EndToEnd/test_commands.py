@@ -16,8 +16,10 @@ import pytest
 
 from harness import behaviours
 from harness.handler import EXECUTABLE, PROJECT, environment, run
+from harness.http import MOUNT
 from harness.images import png_of_size
-from harness.waiting import LIVENESS, eventually
+from harness.lying_redis import LyingRedis
+from harness.waiting import LIVENESS, eventually, free_port
 
 DAY = 86_400_000
 BODY = png_of_size(3_000)
@@ -116,13 +118,43 @@ def test_inspect_says_what_a_server_has_stored(start, cache, answer, command, or
     assert (found["metadata"]["width"], found["metadata"]["size"]) == (64, len(LARGE))
     assert found["lease"] is None
     text = command("inspect", url).stdout
-    for words in (url, "fresh for", '"v1"', "64x64", "within a second", f"image-proxy:{url}"):
+    for words in (url, "fresh for", '"v1"', "64x64", "too large for it", f"image-proxy:{url}"):
         assert words in text
+    assert "small enough for it" in command("inspect", url, MEMORY_CACHE_SIZE="64MiB").stdout
+
+
+def test_inspect_asks_a_server_for_its_memory(start, cache, answer, command, origin):
+    server = start(CACHE=cache.address, MEMORY_CACHE_SIZE="64MiB")
+    mount = server.server.base + MOUNT
+    url = origin.serve(behaviours.image(BODY)) + "?a=b%20c&d"
+    server.client.get(url)
+    eventually(lambda: cache("EXISTS", f"image-proxy:{url}"), "it is stored")
+    assert answer("inspect", url)["memory"] is None
+    assert answer("inspect", url, "--server", mount)["memory"] == {"inMemory": False}
+    # With the second hit it is in memory.
+    for _ in range(2):
+        assert server.client.get(url).is_hit
+    found = answer("inspect", url, "--server", mount + "/")
+    assert found["memory"] == {"inMemory": True, "size": len(BODY), "cachedAt": found["image"]["cachedAt"],
+                               "expiresAt": found["image"]["expiresAt"], "current": True}
+    assert "as in Redis" in command("inspect", url, "--server", mount).stdout
+    # Nobody may serve what another program has replaced.
+    cache("SET", f"image-proxy:{url}", record(LARGE), "EX", 60)
+    assert answer("inspect", url, "--server", mount)["memory"]["current"] is False
+
+
+def test_inspect_says_which_server_does_not_answer(command, cache, origin):
+    url = "http://127.0.0.1/a"
+    closed = f"http://127.0.0.1:{free_port()}/api/image-proxy"
+    assert closed in command("inspect", url, "--server", closed, status=1).stderr
+    other = origin.serve(behaviours.image(b"[]", "application/json"))
+    assert "does not say" in command("inspect", url, "--server", other, status=1).stderr
+    command("inspect", url, "--server", "/api/image-proxy", status=64)
 
 
 def test_inspect_of_what_is_not_there(answer):
     assert answer("inspect", "http://127.0.0.1/none") == {
-        "url": "http://127.0.0.1/none", "image": None, "metadata": None, "lease": None}
+        "url": "http://127.0.0.1/none", "image": None, "metadata": None, "lease": None, "memory": None}
 
 
 @pytest.mark.parametrize("changes,damage", [({"size": 2_999}, "sizeMismatch"), ({"contentType": "text/html"}, "not-an-image"),
@@ -162,6 +194,35 @@ def test_what_cannot_be_understood(command, arguments, status):
 def test_without_a_cache_there_is_nothing_to_do(command, arguments):
     assert "IMAGE_PROXY_CACHE is off" in command(*arguments, status=1, CACHE="off").stderr
     assert "Redis" in command(*arguments, status=1, CACHE="unix:/nonexistent/redis.sock").stderr
+
+
+# MARK: stats
+
+
+def test_stats_counts_what_is_there_and_what_hosts_have_done(start, cache, answer, command, origin):
+    for number in range(3):
+        put(cache, f"http://127.0.0.1/{number}")
+    server = start(CACHE=cache.address)
+    url = origin.serve(behaviours.image(LARGE))
+    server.client.get(url)
+    eventually(lambda: cache("EXISTS", f"image-proxy:{url}"), "it is stored")
+    assert server.client.get(url).is_hit
+
+    def told():
+        found = answer("stats")
+        return found if found["hosts"] and found["hosts"][0]["requests"] == 2 else None
+    found = eventually(told, "the server has published what it has counted")
+    assert (found["totalImages"], found["totalSize"]) == (4, 3 * len(BODY) + len(LARGE))
+    host = found["hosts"][0]
+    assert (host["hits"], host["misses"], host["hitRate"], host["bytesSaved"]) == (1, 1, 0.5, len(LARGE))
+    text = command("stats").stdout
+    for words in ("image/png", "4 images", "up to 4KiB", "up to 1MiB", host["name"], "50.0 %"):
+        assert words in text
+
+
+def test_without_a_cache_nothing_is_in_it(answer):
+    found = answer("stats", CACHE="off")
+    assert (found["totalImages"], found["hosts"]) == (0, [])
 
 
 # MARK: purge
@@ -326,6 +387,142 @@ def test_raw_records_are_read_to_their_end(start, cache, answer, origin):
     server.client.get(url)
     eventually(lambda: cache("EXISTS", f"image-proxy:{url}"), "it is stored")
     assert (answer("inspect", url)["image"]["format"], answer("clean")["bytes"]) == ("raw", 0)
+
+
+# MARK: stopping, and how far it is
+
+# Several steps of a walk, of 250 keys each.
+MANY = 1_200
+
+
+@pytest.fixture
+def halting(cache, redis):
+    """A way to that database on which the third SCAN waits: `halting.reached` is set then, and `halting.gate` lets it go
+    on."""
+    scans, reached, gate = [], threading.Event(), threading.Event()
+
+    def answer(words):
+        if words[0] == b"SCAN":
+            scans.append(words)
+            if len(scans) == 3:
+                reached.set()
+                gate.wait(LIVENESS)
+    database = int(cache.address.partition("=")[2])
+    with LyingRedis(redis, answer, database) as between:
+        between.reached, between.gate = reached, gate
+        yield between
+        gate.set()
+
+
+def fill(cache):
+    value = record().encode()
+    cache("EVAL", "for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'image-proxy:http://127.0.0.1/' .. i, ARGV[2], 'EX', 3600) end",
+          0, MANY, value)
+
+
+LONG = [("stats",), ("purge", "--all"), ("purge", "--older-than", "1ms"), ("clean",), ("clean", "--dry-run")]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("words", LONG, ids=" ".join)
+def test_ctrl_c_ends_a_walk_between_two_steps(settings, cache, halting, words, signal_number):
+    fill(cache)
+    process = started(settings, cache, *words, "--json", CACHE=halting.address)
+    assert halting.reached.wait(LIVENESS)
+    interrupt(process, signal_number)
+    halting.gate.set()
+    output, _ = process.communicate(timeout=LIVENESS)
+    assert process.returncode == 130
+    left = cache("DBSIZE")
+    if words[0] == "stats":
+        assert output == "", "half of the numbers would be wrong numbers"
+    else:
+        found = json.loads(output)
+        assert found["complete"] is False
+        # What it says is what it did: everything is looked at, or removed, or as it was.
+        purged = found.get("images", 0)
+        assert (0 < purged < MANY and left == MANY - purged) if words[0] == "purge" else (
+            left == MANY and 0 < found["checked"] < MANY)
+    assert all(cache("STRLEN", key) for key in keys(cache)), "nothing is half there"
+
+
+@pytest.mark.parametrize("words", LONG, ids=" ".join)
+def test_a_second_ctrl_c_ends_a_walk_at_once(settings, cache, halting, words):
+    fill(cache)
+    process = started(settings, cache, *words, CACHE=halting.address)
+    assert halting.reached.wait(LIVENESS)
+    interrupt(process)
+    process.send_signal(signal.SIGINT)
+    # Redis has not answered yet.
+    process.communicate(timeout=LIVENESS)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("words", LONG, ids=" ".join)
+def test_a_walk_has_a_bar_on_a_terminal(settings, cache, halting, words):
+    fill(cache)
+    output, shown = on_a_terminal(settings, cache, *words, CACHE=halting.address, then=lambda seen: (
+        eventually(lambda: b" keys" in seen(), "the bar is drawn while it works"), halting.gate.set()))
+    assert re.search(rb"\[#*\.*\] \d+%  \d+ of 1200 keys|\d+ of 2400 keys", shown)
+    assert shown.endswith(b"\r\x1b[K") or b"would purge" in shown, "the bar is taken away"
+    assert b"\x1b" not in output and output
+
+
+def test_without_a_terminal_a_walk_says_now_and_then_how_far_it_is(settings, cache, halting):
+    fill(cache)
+    process = started(settings, cache, "clean", CACHE=halting.address)
+    assert halting.reached.wait(LIVENESS)
+    # A line comes when the last one, or the beginning, is some seconds ago.
+    time.sleep(5.5)
+    halting.gate.set()
+    output, errors = process.communicate(timeout=LIVENESS)
+    assert process.returncode == 0 and "1200 looked at" in output
+    assert re.fullmatch(r"(\d+ of 2400 keys\n)+", errors)
+
+
+def on_a_terminal(settings, cache, *arguments, then=lambda seen: None, **changes):
+    """Runs a command whose standard error is a terminal. Returns (output, what the terminal was shown); `then` is called
+    meanwhile, with a function that gives what was shown by then."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [EXECUTABLE, *arguments], stdout=subprocess.PIPE, stderr=theirs,
+        env=environment({**settings, "CACHE": cache.address, "CONFIG": "/dev/null", **changes}))
+    os.close(theirs)
+    shown = []
+
+    def watch():
+        try:
+            while data := os.read(ours, 4096):
+                shown.append(data)
+        except OSError:
+            pass
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    then(lambda: b"".join(shown))
+    output, _ = process.communicate(timeout=LIVENESS)
+    watcher.join()
+    os.close(ours)
+    assert process.returncode == 0
+    return output, b"".join(shown)
+
+
+# MARK: help
+
+
+@pytest.mark.parametrize("words", [["help"], ["--help"], ["-h"]])
+def test_help_shows_every_command(command, words):
+    shown = command(*words).stdout
+    assert all(f"\n  {name} " in shown for name in ("serve", "stats", "purge", "warm", "check-config"))
+
+
+@pytest.mark.parametrize("words", [["help", "purge"], ["purge", "--help"], ["purge", "-h"], ["purge", "--nonsense", "-h"]])
+def test_help_on_a_command(command, words):
+    shown = command(*words).stdout
+    assert shown.startswith("usage: image-proxy purge ") and "  --older-than T  those" in shown
+
+
+def test_help_on_nothing_known(command):
+    assert "there is no command prune" in command("help", "prune", status=64).stderr
 
 
 # MARK: the page
@@ -501,9 +698,9 @@ def test_settings_of_warm_are_checked(command, option, value):
     command("warm", "/dev/null", option, value, status=64)
 
 
-def interrupt(process):
-    """Sends a Ctrl-C, and waits until the command says that it stops."""
-    process.send_signal(signal.SIGINT)
+def interrupt(process, number=signal.SIGINT):
+    """Sends a Ctrl-C, or another signal, and waits until the command says that it stops."""
+    process.send_signal(number)
     lines = iter(process.stderr.readline, "")
     assert any("stopping" in line for line in lines)
 
@@ -553,20 +750,6 @@ def test_a_failure_is_tried_again(cache, answer, origin, tmp_path):
 
 def test_a_terminal_has_a_bar(settings, cache, origin, tmp_path):
     urls = [origin.serve(behaviours.image(BODY)) for _ in range(3)]
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([EXECUTABLE, "warm", write(tmp_path / "list", urls)], stdout=subprocess.PIPE, stderr=theirs,
-                               env=environment({**settings, "CACHE": cache.address, "CONFIG": "/dev/null"}))
-    os.close(theirs)
-    output, _ = process.communicate(timeout=LIVENESS)
-    shown = b""
-    while True:
-        try:
-            data = os.read(ours, 4096)
-        except OSError:
-            break
-        if not data:
-            break
-        shown += data
-    os.close(ours)
-    assert process.returncode == 0 and b"of 3 images" in shown and b"\n" not in shown.replace(b"\r\n", b"")
+    output, shown = on_a_terminal(settings, cache, "warm", write(tmp_path / "list", urls))
+    assert b"of 3 images" in shown and b"\n" not in shown.replace(b"\r\n", b"")
     assert b"\x1b" not in output and b"kept      3, " in output

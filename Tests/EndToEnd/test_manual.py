@@ -54,6 +54,11 @@ def test_every_example_names_a_command_and_options_that_exist():
         assert set(re.findall(r"--[a-z-]+", rest)) <= options(name), example
 
 
+def test_every_command_has_an_example():
+    examples = re.findall(r"^image-proxy ([a-z-]+)", section("EXAMPLES"), re.MULTILINE)
+    assert set(examples) == set(commands())
+
+
 def test_every_key_that_is_named_exists():
     known = run("check-config", "--config", "/dev/null", settings={"ALLOWED_HOSTS": "images.test"}).stdout
     assert set(re.findall(r"IMAGE_PROXY_[A-Z_]+", PLAIN)) - {"IMAGE_PROXY_"} <= set(re.findall(r"^\w+", known, re.MULTILINE))

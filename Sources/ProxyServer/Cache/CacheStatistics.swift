@@ -15,10 +15,17 @@ public struct CacheStatistics: Sendable, Equatable {
 
     static var sizeBounds: [Int] { HistogramScale.size.bounds }
 
+    /// `sizes`, each with the most bytes that an image in it has; nil is no bound.
+    public var sizeClasses: [(upTo: Int?, share: Share)] {
+        sizes.enumerated().map { ($0 < Self.sizeBounds.count ? Self.sizeBounds[$0] : nil, $1) }
+    }
+
     /// Some of the images.
-    public struct Share: Sendable, Equatable {
+    public struct Share: Sendable, Equatable, CustomStringConvertible {
         public var images = 0
         public var bytes = 0
+
+        public var description: String { "\(images) images, \(bytes) bytes" }
 
         mutating func add(_ size: Int) {
             images += 1
@@ -68,6 +75,8 @@ extension CacheTier {
 
     func keepCount(isStopping: () -> Bool) {}
 
+    func memoryEntry(of urlText: String) -> MemoryReport.Entry? { nil }
+
     func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure) {}
 
     func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] { [] }
@@ -89,10 +98,9 @@ extension CacheStatistics {
         }
         text.name("sizeClasses")
         text.array { text in
-            for (index, share) in sizes.enumerated() {
+            for (upTo, share) in sizeClasses {
                 text.object { text in
-                    let bounds = Self.sizeBounds
-                    text.member("upTo", index < bounds.count ? .integer(Int64(bounds[index])) : .null)
+                    text.member("upTo", upTo.map { .integer(Int64($0)) } ?? .null)
                     share.write(to: &text)
                 }
             }

@@ -30,6 +30,9 @@ protocol CacheTier: Sendable {
     /// What each host has counted that was heard of lately.
     func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)]
 
+    /// What the memory of this process has of an image; nil where that is nothing, or there is no such memory.
+    func memoryEntry(of urlText: String) -> MemoryReport.Entry?
+
     /// Asks to be the one, among all processes and hosts, who fetches `urlText`, for `time` at most. One round trip.
     func claimFetch(of urlText: String, as token: FetchToken, for time: Duration) -> FetchClaim
     /// Goes on being the one for `time` from now; false when somebody else may be by now.

@@ -51,6 +51,11 @@ final class MemoryTier: Sendable {
         }
     }
 
+    /// The same for an onlooker: it counts as no hit.
+    func peek(_ key: CacheKey) -> MemoryEntry? {
+        state.withLock { state in state.places[key].flatMap { state.slots[$0].entry } }
+    }
+
     func insert(_ entry: MemoryEntry, for key: CacheKey) {
         guard admits(entry.size) else { return }
         // What is pushed out is freed outside the lock.

@@ -6,9 +6,18 @@ extension RedisTier {
     /// Walks the keys and reads the end of each record, where its size and times stand: the images stay where they are,
     /// so the time grows with the number of entries and not with their bytes. Expired and evicted entries are not there.
     func statistics() throws(CacheFailure) -> CacheStatistics {
+        try statistics { _ in true } ?? CacheStatistics()
+    }
+
+    /// The same, as long as `goesOn`, which is told how many keys were looked at; nil when it was not for the whole walk.
+    func statistics(while goesOn: (Int) -> Bool) throws(CacheFailure) -> CacheStatistics? {
         try read { (connection) throws(RedisError) in
             var walk = RecordWalk(imageKeys.matchPattern)
-            while try walk.step(on: connection) {}
+            var looked = 0
+            while try walk.step(on: connection) {
+                looked += RecordWalk.scanCount
+                guard goesOn(looked) else { return nil }
+            }
             return walk.statistics
         }
     }
@@ -50,7 +59,7 @@ struct RecordWalk {
     private static let mostSeen = 1 << 18
 
     /// Keys that one SCAN looks at, and so the most tails that are asked for at once.
-    private static let scanCount = 250
+    static let scanCount = 250
 
     init(_ pattern: [UInt8]) { self.pattern = RedisArgument(pattern) }
 

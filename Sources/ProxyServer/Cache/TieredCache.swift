@@ -88,6 +88,12 @@ final class TieredCache: CacheTier {
 
     func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] { try redis.hostCounts() }
 
+    func memoryEntry(of urlText: String) -> MemoryReport.Entry? {
+        let key = redis.key(for: urlText)
+        guard let entry = memory.peek(key) else { return nil }
+        return MemoryReport.Entry(entry.record, isCurrent: redis.fingerprint(of: key).map { $0 == entry.fingerprint })
+    }
+
     private func isCurrent(_ entry: MemoryEntry, _ key: CacheKey) -> Bool {
         guard entry.isDueForCheck(every: Self.checkInterval) else { return true }
         switch redis.fingerprint(of: key) {

@@ -17,6 +17,8 @@ public struct CacheInspection: Sendable {
     public internal(set) var metadata: ImageMetadata?
     /// Somebody fetches the image now, or has left word of it.
     public internal(set) var lease: Lease?
+    /// Whether a process keeps it in its memory after its second hit there; nil without a record.
+    public internal(set) var fitsIntoMemory: Bool?
     /// When it was looked at, in Unix milliseconds.
     public let time: Int64
 
@@ -46,6 +48,9 @@ extension CacheOperator {
             metadataKey: configuration.cache.metadataKey.key(for: urlText), time: systemClock())
         try lookAtValues(&inspection)
         if inspection.image != nil { try judge(&inspection) }
+        inspection.fitsIntoMemory = inspection.record.map {
+            MemoryTier(limit: configuration.cache.memorySize.bytes).admits($0.size)
+        }
         return inspection
     }
 

@@ -26,6 +26,9 @@ public final class CacheOperator: Sendable {
         tier = RedisTier(location, settings, turnstile: Turnstile(limit: 1), metrics: Metrics(), logger: logger)
     }
 
+    /// How long whoever is asked over HTTP may take.
+    public var fetchSettings: Configuration.Fetch { configuration.fetch }
+
     /// Throws when the cache cannot be asked.
     public func check() throws(CacheFailure) { _ = try state(of: "") }
 

@@ -25,18 +25,28 @@ public struct DocumentFetcher: Sendable {
         settings = configuration.fetch
     }
 
+    /// What a server answers that the operator has named, at whatever address. Redirects are not followed.
+    public static func ask(_ url: SourceURL, _ settings: Configuration.Fetch) throws(ProxyError) -> [UInt8] {
+        let reception = DocumentReception(nil)
+        do {
+            try CurlTransfer(transferSettings(settings)).perform(url.text, limits: limits(settings), for: reception)
+        } catch {
+            throw reception.failure ?? ProxyError(error)
+        }
+        if let failure = reception.failure { throw failure }
+        guard reception.redirect == nil else { throw .upstream(.badRedirect) }
+        return reception.bytes
+    }
+
     /// Fetches a document whole.
     public func fetch(_ url: SourceURL) throws(ProxyError) -> Document {
-        let start = ContinuousClock.now
-        let limits = CurlTransfer.Limits(
-            connect: settings.connectTimeout, firstByteBy: start + settings.firstByteTimeout,
-            stall: settings.stallTimeout, totalBy: start + settings.totalTimeout)
+        let limits = Self.limits(settings)
         var hop = url
         for _ in 0...settings.maximumRedirects {
             do { try policy.authorize(hop) } catch { throw .sourceDenied(reason: error.reason) }
             let reception = DocumentReception(policy.addresses)
             do {
-                try CurlTransfer(transferSettings).perform(hop.text, limits: limits, for: reception)
+                try CurlTransfer(Self.transferSettings(settings)).perform(hop.text, limits: limits, for: reception)
             } catch {
                 // A redirect is enough; what it says besides is not read.
                 if reception.redirect == nil { throw reception.failure ?? ProxyError(error) }
@@ -48,9 +58,19 @@ public struct DocumentFetcher: Sendable {
         throw .upstream(.tooManyRedirects)
     }
 
-    private var transferSettings: CurlTransfer.Settings {
+    private static func limits(_ settings: Configuration.Fetch) -> CurlTransfer.Limits {
+        let start = ContinuousClock.now
+        return CurlTransfer.Limits(
+            connect: settings.connectTimeout, firstByteBy: start + settings.firstByteTimeout,
+            stall: settings.stallTimeout, totalBy: start + settings.totalTimeout)
+    }
+
+    private static func transferSettings(_ settings: Configuration.Fetch) -> CurlTransfer.Settings {
         CurlTransfer.Settings(
-            requestHeaders: ["Accept: text/html, application/xml, text/xml, text/plain", "Accept-Encoding: identity"],
+            requestHeaders: [
+                "Accept: text/html, application/xml, text/xml, text/plain, application/json",
+                "Accept-Encoding: identity",
+            ],
             keptFields: OriginResponse.fieldNames, certificateAuthorities: settings.certificateAuthorityFile,
             userAgent: "image-proxy/\(ProgramVersion.text)")
     }
@@ -58,15 +78,17 @@ public struct DocumentFetcher: Sendable {
 
 /// Takes one response of a server that has a document.
 private final class DocumentReception: CurlTransferDelegate {
-    private let addresses: AddressPolicy
+    /// Nil where any address will do.
+    private let addresses: AddressPolicy?
     private(set) var bytes: [UInt8] = []
     private(set) var redirect: String?
     private(set) var failure: ProxyError?
 
-    init(_ addresses: AddressPolicy) { self.addresses = addresses }
+    init(_ addresses: AddressPolicy?) { self.addresses = addresses }
 
     func admits(_ peer: CurlPeer) -> Bool {
-        IPAddress(bytes: peer.address).map { addresses.admits($0, port: peer.port) } ?? false
+        guard let addresses else { return true }
+        return IPAddress(bytes: peer.address).map { addresses.admits($0, port: peer.port) } ?? false
     }
 
     func received(head: CurlResponseHead) -> Bool {

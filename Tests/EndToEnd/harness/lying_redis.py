@@ -39,6 +39,8 @@ class LyingRedis:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            # Answers to a pipeline go out one by one, and none waits for the acknowledgement of the one before.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self._open.append(connection)
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()

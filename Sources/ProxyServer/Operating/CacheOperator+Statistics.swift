@@ -1,0 +1,42 @@
+internal import Redis
+import ProxyCore
+
+/// What is in the cache, and what those who use it have done, as an operator asks for it.
+public struct OperatorStatistics: Sendable {
+    /// Counted entry by entry, just now.
+    public let cache: CacheStatistics
+    /// The hosts that have used this cache within the last seven days, the one that was heard of last first.
+    public let hosts: [HostCounts]
+}
+
+/// What the processes of a host have counted since its name was first heard of.
+public struct HostCounts: Sendable {
+    public let name: String
+    /// By their names in the statistics, in the order of these.
+    public let counts: [(name: String, count: Int)]
+
+    /// Hits among the requests that the cache was asked for; nil before there is one.
+    public let hitRate: Double?
+
+    public subscript(name: String) -> Int { counts.first { $0.name == name }?.count ?? 0 }
+
+    init(_ name: String, _ reading: MetricsReading) {
+        self.name = name
+        counts = Metrics().all.map { ($0.name, reading[$0.name]) }
+        hitRate = reading.hitRate
+    }
+}
+
+extension CacheOperator {
+    /// What is in the cache now, counted entry by entry, and what hosts have counted. Nil when it was stopped before its end.
+    public func statistics(_ supervision: Supervision) throws(CacheFailure) -> OperatorStatistics? {
+        let total = try ask([["DBSIZE"]]).first?.integer.map { Int(clamping: $0) } ?? 0
+        let statistics = try tier.statistics { done in
+            supervision.advanced(min(done, total), total)
+            return !supervision.isStopped()
+        }
+        guard let statistics else { return nil }
+        return OperatorStatistics(
+            cache: statistics, hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
+    }
+}
