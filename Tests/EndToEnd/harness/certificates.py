@@ -28,7 +28,7 @@ class Certificates:
     (all signed by the authority) or `self-signed`."""
 
     names = ("good", "expired", "wrong-name", "self-signed")
-    right_names = "DNS:localhost,DNS:images.test,IP:127.0.0.1"
+    right_names = "DNS:localhost,DNS:images.test,DNS:*.example.com,IP:127.0.0.1"
 
     def __init__(self, folder):
         self.folder = Path(folder)
