@@ -1,43 +1,21 @@
-"""README.md says what is true, as far as a program can tell: keys, defaults, commands, links, files, fields."""
+"""README.md says what is true, beyond what test_documents.py holds every page to: keys, defaults, commands, paths, fields."""
 
 import json
 import re
 
-import pytest
-
-from harness import behaviours
+from harness.documents import blocks, code, prose, rows, section as section_of
 from harness.handler import PROJECT, run
 
 README = (PROJECT / "README.md").read_text()
 CHANGELOG = (PROJECT / "CHANGELOG.md").read_text()
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROSE = FENCE.sub("", README)
-SHELL = "\n".join(body for language, body in FENCE.findall(README) if language == "sh")
+SHELL = "\n".join(block.text for block in blocks("README.md", README) if block.language == "sh")
 # Without it, or a signing key in its place, there is no configuration at all.
 HOSTS = "IMAGE_PROXY_ALLOWED_HOSTS"
 
 
 def section(title):
-    """The text below a heading, up to the next one of the same rank or a higher one."""
-    rank, text = re.search(rf"^(#+) {re.escape(title)}\n(.*)", README, re.MULTILINE | re.DOTALL).groups()
-    return re.split(rf"^#{{1,{len(rank)}}} ", text, maxsplit=1, flags=re.MULTILINE)[0]
-
-
-def rows(text, heading):
-    """The cells of the table that has `heading` as its first column."""
-    table = re.search(rf"^\| {heading} \|.*\n\|[ |-]+\|\n((?:\|.*\n)+)", text, re.MULTILINE).group(1)
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
-
-
-def code(cell):
-    """What stands in backticks."""
-    return re.findall(r"`([^`\n]+)`", cell)
-
-
-def slug(heading):
-    """The anchor that GitHub makes of a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    return section_of(README, title)
 
 
 def in_force(**settings):
@@ -65,11 +43,6 @@ def test_the_configuration_table_is_the_program_s():
         key: setting["value"] for key, setting in effective.items()}
 
 
-def test_every_key_that_is_named_exists():
-    known = {*in_force(ALLOWED_HOSTS="images.test"), "IMAGE_PROXY_"}
-    assert set(re.findall(r"IMAGE_PROXY_[A-Z_]*", README + CHANGELOG)) <= known
-
-
 def test_the_configuration_that_is_shown_is_good(new_folder):
     lines = re.search(r"<<'END'\n(.*?)END\n", SHELL, re.DOTALL).group(1)
     path = new_folder() / "image-proxy.conf"
@@ -86,39 +59,13 @@ def test_every_command_is_there_with_its_options():
         assert flags | {"--config", "--help"} == set(options(command)), command
 
 
-def test_every_command_line_names_a_command_and_options_that_exist():
-    lines = [*SHELL.replace("\\\n", " ").splitlines(), *code(PROSE), *code(CHANGELOG)]
-    found = [re.search(r"(?:^|/| )image-proxy ([a-z][a-z-]+)(.*)", line) for line in lines]
-    called = [(match[1], re.findall(r"--[a-z-]+", match[2])) for match in found if match]
-    assert len(called) >= 5
-    for command, flags in called:
-        assert command in commands() and set(flags) <= set(options(command)), (command, flags)
-
-
 def test_version_is_the_one_that_the_program_has():
     version = run("--version").stdout.split()[-1]
     assert re.findall(r"version (\d+\.\d+\.\d+)", README) == [version]
 
 
-@pytest.mark.parametrize("text", [README, CHANGELOG], ids=["README", "CHANGELOG"])
-def test_links_lead_somewhere(text):
-    anchors = {slug(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("https://"):
-            continue
-        path, _, anchor = target.partition("#")
-        assert (PROJECT / path).exists(), target
-        assert path or anchor in anchors, target
-
-
-def test_every_file_of_the_project_that_is_named_exists():
-    named = set(re.findall(r"\b(?:deploy|scripts|Sources|Tests)/[\w./+-]*\w", README + CHANGELOG))
-    assert named
-    assert [name for name in sorted(named) if not (PROJECT / name).exists()] == []
-
-
 def test_the_include_line_is_the_one_that_the_deploy_file_says():
-    lines = [body.strip() for language, body in FENCE.findall(README) if language == "nginx"]
+    lines = [block.text.strip() for block in blocks("README.md", README) if block.language == "nginx"]
     text = (PROJECT / "deploy" / "nginx" / "image-proxy-location.conf").read_text()
     assert lines and all(line in text for line in lines)
 
@@ -132,7 +79,7 @@ def test_the_deploy_files_and_the_page_mean_the_same_paths():
 def test_every_make_target_exists_and_is_documented():
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)) - {"help"}
     assert {code(row[0])[0].removeprefix("make ") for row in rows(section("Building and testing"), "command")} == targets
-    called = re.findall(r"^make ([a-z-]+)", "\n".join([SHELL, *code(PROSE), *code(CHANGELOG)]), re.MULTILINE)
+    called = re.findall(r"^make ([a-z-]+)", "\n".join([SHELL, *code(prose(README)), *code(CHANGELOG)]), re.MULTILINE)
     assert called and set(called) <= targets
 
 
@@ -141,27 +88,20 @@ def test_the_statistics_have_the_fields_that_are_listed(nginx):
     assert sorted(listed) == sorted(nginx.client.endpoint("stats").json())
 
 
-def test_the_log_has_no_key_that_is_not_listed(start, origin, images):
-    server = start(LOG_FORMAT="json", MAX_CACHE_SIZE="100")
-    server.client.get(origin.serve(behaviours.image(images["png"].body)))
-    server.client.get("http://10.0.0.1/")
-    server.wait_for_log("Image too large to cache")
-    listed = {name for names, *_ in rows(section("Log"), "key") for name in code(names)}
-    lines = [json.loads(line) for line in server.log().splitlines() if line]
-    seen = {key for line in lines if line["message"] not in ("Ready", "Stopping", "Stopped") for key in line}
-    assert seen - {"time", "level", "message"} <= listed
-    messages = {name for names, *_ in rows(section("Log"), "message") for name in code(names)} | {"request finished"}
-    assert {line["message"] for line in lines} <= messages
-
-
 def test_the_header_fields_that_every_response_has_are_shown(nginx):
-    shown = next(body for language, body in FENCE.findall(section("Security model")) if not language)
+    shown = next(block.text for block in blocks("README.md", section("Security model")) if not block.language)
     answer = nginx.client.endpoint("health")
     for line in shown.splitlines():
         name, _, value = line.partition(": ")
         assert answer.header(name) == value
 
 
-def test_it_names_no_place_of_one_machine():
-    for text in (README, CHANGELOG):
-        assert re.findall(r"(?<![\w.])/(?:work|home|root|Users)/\S*", text) == []
+def test_the_log_is_shown_as_it_is():
+    shown = next(block.text for block in blocks("README.md", section("Log")) if not block.language)
+    log = section_of((PROJECT / "docs" / "operations.md").read_text(), "The log")
+    messages, keys = ({name for names, *_ in rows(log, heading) for name in code(names)} for heading in ("message", "key"))
+    for line in shown.splitlines():
+        message, fields = re.fullmatch(r"\S+Z \w+ (.*?)((?: [\w.]+=\S+)+)", line).groups()
+        assert message in messages and set(re.findall(r" ([\w.]+)=", fields)) <= keys
+    # What monitoring of the TypeScript application knows.
+    assert {"Image cached successfully", "Image too large to cache", "url", "size", "sizeMB"} <= set(code(section("Log")))

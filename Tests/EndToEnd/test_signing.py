@@ -80,7 +80,7 @@ def test_every_key_verifies(get, origin):
 
 
 def test_a_language_s_own_hmac_signs(get, origin):
-    """What the README says to do in an application."""
+    """What docs/signing.md says to do in an application."""
     url = origin.serve(behaviours.image(BODY)) + "?a=b"
     signature = base64url(hmac.digest(b"first", url.encode(), "sha256"))
     assert get(f"{proxied(url)}&s={signature}").body == BODY
