@@ -671,6 +671,21 @@ def test_images_are_fetched_at_the_same_time_but_no_more_than_asked(settings, ca
     assert json.loads(output)["kept"] == 6 and asked() == 6
 
 
+def test_no_more_are_asked_for_in_a_second_than_asked(settings, cache, answer, origin, tmp_path):
+    times = []
+
+    def script(exchange):
+        times.append(time.monotonic())
+        behaviours.image(BODY)(exchange)
+    urls = [origin.serve(script) for _ in range(5)]
+    wanted = write(tmp_path / "list", urls)
+    assert answer("warm", wanted, "--rate", "4", "--concurrency", "5")["kept"] == 5
+    # The first has its turn at once; a turn is never early, however slow the machine is.
+    assert max(times) - min(times) > 0.9
+    # What is fresh is not asked for, and waits for nothing.
+    assert answer("warm", wanted, "--rate", "0.001")["fresh"] == 5
+
+
 @pytest.mark.parametrize("option,value", [("--concurrency", "0"), ("--concurrency", "65"), ("--rate", "0"), ("--rate", "nan"),
                                           ("--as", "pdf"), ("--base", "/x")])
 def test_settings_of_warm_are_checked(command, option, value):
@@ -703,6 +718,17 @@ def test_ctrl_c_ends_what_was_begun_and_the_rest_is_resumed(settings, cache, ans
     assert (again["skipped"], again["kept"], again["complete"]) == (found["kept"], 5 - found["kept"], True)
     assert not log.exists(), "all is done"
     assert [len(origin.requests_for(url)) for url in urls] == [1] * 5
+
+
+@pytest.mark.parametrize("words", [("explain",), ("warm",)])
+def test_ctrl_c_ends_what_only_reads_at_once(settings, cache, origin, words):
+    """Nothing was begun that would have to be ended well."""
+    url = origin.serve(behaviours.gated(BODY, threading.Event(), 0))
+    process = started(settings, cache, *words, url, STALL_TIMEOUT="60s", FIRST_BYTE_TIMEOUT="60s")
+    eventually(lambda: origin.requests_for(url), "it is asked for")
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=LIVENESS)
+    assert (process.returncode, output) == (-signal.SIGINT, "") and cache("DBSIZE") == 0
 
 
 def test_a_second_ctrl_c_ends_at_once(settings, cache, origin, tmp_path):
