@@ -109,8 +109,11 @@ public final class Server: Sendable {
     public func run(_ request: CGIRequest) {
         _ = ProcessFigures.start
         handler.handle(request)
-        _ = drain(until: .now + services.configuration.server.drainTimeout)
+        let deadline = ContinuousClock.now + services.configuration.server.drainTimeout
+        _ = drain(until: deadline)
         services.housekeeping?.publish()
+        // Who is asked for statistics counts, since no other process stays to do it. The answer has gone out already.
+        if let cache = services.cache, cache.wantsCount { cache.keepCount { .now >= deadline } }
     }
 
     /// Ends what is left when nobody waits for requests any more: the cache's work, and the requests that it lets go on.

@@ -13,6 +13,7 @@ from harness.browser import Page, chromium
 from harness.fastcgi import FastCGIClient, parameters, request_bytes
 from harness.handler import PROJECT, Handler, cgi, run
 from harness.http import MOUNT
+from harness.redis import Redis
 from harness.waiting import eventually
 
 # Above what is counted at once, as `Census` says.
@@ -62,9 +63,12 @@ def scanned(redis):
     return len(records), sum(found["size"] for found in records.values()), min(times, default=None), max(times, default=None)
 
 
-def told(handler):
-    answer = stats(handler)
+def numbers(answer):
     return tuple(answer[name] for name in ("totalImages", "totalSize", "oldestCache", "newestCache"))
+
+
+def told(handler):
+    return numbers(stats(handler))
 
 
 @pytest.fixture
@@ -91,8 +95,8 @@ def test_many_entries_are_told_without_a_scan_and_stay_true(new_folder, settings
     with redis.client(database) as client:
         fill(client, MANY)
         with Handler(new_folder(), **{**settings, "CACHE": redis.unix_address(database)}) as handler:
-            assert told(handler) == scanned(client)
             eventually(lambda: stats(handler)["countIsCurrent"], "a count of what is there now")
+            assert told(handler) == scanned(client)
 
             calls = scans(client)
             for _ in range(20):
@@ -105,7 +109,87 @@ def test_many_entries_are_told_without_a_scan_and_stay_true(new_folder, settings
             for index in range(100, 150):
                 client("PEXPIRE", f"image-proxy:http://a.example/filled-{index}", 1)
             fill(client, 50, "new")
-            eventually(lambda: told(handler) == scanned(client) and stats(handler)["countIsCurrent"], "true statistics")
+            eventually(lambda: (found := stats(handler))["countIsCurrent"] and numbers(found) == scanned(client),
+                       "true statistics")
+
+
+def test_who_asks_before_anybody_has_counted_gets_an_estimate(new_folder, settings, redis, databases):
+    """Plain CGI: nobody counts beforehand, so that the first answer is always the estimate; and who was asked counts."""
+    database = next(databases)
+    settings = {**settings, "CACHE": redis.unix_address(database)}
+    with redis.client(database) as client:
+        fill(client, MANY)
+
+        def asked():
+            answer, _ = cgi("", settings, path=f"{MOUNT}/stats")
+            assert answer.status == 200
+            return answer.json()
+        first = asked()
+        assert first["countIsEstimate"] and not first["countIsCurrent"]
+        images, size, oldest, newest = scanned(client)
+        assert 0.5 * images <= first["totalImages"] <= 1.5 * images and 0.5 * size <= first["totalSize"] <= 1.5 * size
+        assert oldest <= first["oldestCache"] <= first["newestCache"] <= newest
+        found = eventually(lambda: (answer := asked())["countIsCurrent"] and answer, "a count")
+        assert not found["countIsEstimate"]
+        assert numbers(found) == scanned(client)
+
+        # No sample of Prometheus' can say that it is an estimate.
+        client("FLUSHDB")
+        fill(client, MANY)
+        text, _ = cgi("", settings, path=f"{MOUNT}/metrics")
+        assert b"\nimage_proxy_cache_images{" not in text.body and b"\nimage_proxy_redis_memory_used_bytes " in text.body
+
+
+@pytest.fixture
+def full_redis(new_folder):
+    """Starts a Redis of a policy, with room for a few MiB more than it needs for itself."""
+    running = []
+
+    def make(policy, room):
+        server = Redis(new_folder(), "--maxmemory-policy", policy).start()
+        running.append(server)
+        with server.client() as client:
+            used = int(re.search(rb"used_memory:(\d+)", client("INFO", "memory"))[1])
+            client("CONFIG", "SET", "maxmemory", used + room)
+        return server
+    yield make
+    for server in running:
+        server.stop()
+
+
+# Fewer than are counted at once, and more.
+@pytest.mark.parametrize("policy, room, number", [
+    ("allkeys-lru", 4 << 20, 4000), ("volatile-ttl", 4 << 20, 4000), ("allkeys-lru", 15 << 20, 8000)])
+def test_what_redis_evicts_is_not_counted(full_redis, new_folder, settings, policy, room, number):
+    redis = full_redis(policy, room)
+    with redis.client() as client, Handler(new_folder(), **{**settings, "CACHE": redis.unix_address()}) as handler:
+        fill(client, number)
+
+        def is_true():
+            answer = stats(handler)
+            return answer["countIsCurrent"] and numbers(answer) == scanned(client) and answer
+        answer = eventually(is_true, "true statistics of a Redis that evicts")
+        assert answer["redis"]["evictionPolicy"] == policy
+        before = answer["redis"]["evictedKeys"]
+        assert number // 4 < answer["totalImages"] < number and before > 0
+        # And again, while it counts and evicts at the same time.
+        fill(client, number // 4, "more")
+        answer = eventually(is_true, "true statistics after more was evicted")
+        assert answer["redis"]["evictedKeys"] > before
+
+
+def test_what_expires_unnoticed_is_not_counted_as_current(new_folder, settings):
+    """Redis looks at a few keys at a time for those whose time is over, and counts the others until it comes to them."""
+    # Redis 7 lets nobody stop that, unless its configuration does.
+    with Redis(new_folder(), "--enable-debug-command", "local") as redis, redis.client() as client:
+        fill(client, MANY)
+        client("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+        client("PEXPIRE", "image-proxy:http://a.example/filled-7", 6000)
+        with Handler(new_folder(), **{**settings, "CACHE": redis.unix_address()}) as handler:
+            counted = eventually(lambda: (found := stats(handler))["countIsCurrent"] and found, "a count")
+            assert counted["totalImages"] in (MANY, MANY - 1)
+            eventually(lambda: stats(handler)["totalImages"] == MANY - 1, "the one whose time is over is gone")
+            assert stats(handler)["redis"]["expiredKeys"] == 1
 
 
 def scans(client):
@@ -260,8 +344,26 @@ def test_the_status_page_says_first_what_is_wrong(start, new_folder):
         page.open(server.server.base + MOUNT + "/status")
         page.wait_for("document.getElementById('state') && document.getElementById('state').className == 'bad'")
         assert "Redis is away" in page.evaluate("document.getElementById('state').innerText")
+        assert page.evaluate("document.getElementById('contents').innerText").endswith("Not known while Redis is away.")
         server.handler.stop()
         page.wait_for("document.getElementById('state').innerText.includes('cannot be read')")
+
+
+@pytest.mark.skipif(chromium() is None, reason="needs Debian's chromium")
+def test_the_status_page_plots_the_errors_of_origins_by_class(served, origin, new_folder):
+    failing = [origin.serve(behaviours.status("500 Oops")), origin.serve(behaviours.image(b"<html>", "text/html"))]
+    with Page(new_folder() / "profile", 390) as page:
+        page.open(served.server.base + MOUNT + "/status")
+        page.wait_for("document.body && Number(document.body.dataset.polls) >= 1")
+        for url in [*failing, failing[0]]:
+            assert served.client.get(url).status == 502
+        legend = "Array.from(document.querySelectorAll('#upstream .legend > span'), entry => entry.innerText).join()"
+        page.wait_for(legend + " == 'status 5xx 2,not an image 1'")
+        page.wait_for("Array.from(document.querySelectorAll('#upstream path.first, #upstream path.second')).every("
+                      "path => path.getAttribute('d').includes('L'))")
+        assert "requests failed because of their origins, most of them: status 5xx" in page.evaluate(
+            "document.getElementById('state').innerText")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390 and page.problems == []
 
 
 def test_the_status_page_has_a_policy_of_its_own(served):

@@ -43,6 +43,28 @@ public struct CacheStatistics: Sendable, Equatable {
         types[MediaType(label: record.contentType)?.contentType ?? "other", default: Share()].add(record.size)
         sizes[HistogramScale.size.bucket(of: record.size)].add(record.size)
     }
+
+    /// The sums of so many times as much; the times stay.
+    func scaled(by factor: Double) -> CacheStatistics {
+        var scaled = self
+        scaled.totalImages = totalImages.scaled(by: factor)
+        scaled.totalSize = totalSize.scaled(by: factor)
+        scaled.types = types.mapValues { $0.scaled(by: factor) }
+        scaled.sizes = sizes.map { $0.scaled(by: factor) }
+        return scaled
+    }
+}
+
+extension CacheStatistics.Share {
+    fileprivate func scaled(by factor: Double) -> Self {
+        Self(images: images.scaled(by: factor), bytes: bytes.scaled(by: factor))
+    }
+}
+
+extension Int {
+    fileprivate func scaled(by factor: Double) -> Int {
+        Int(clamping: Int64(exactly: (Double(self) * factor).rounded()) ?? .max)
+    }
 }
 
 /// What is known of the cache without a walk through it.
@@ -52,6 +74,8 @@ struct CacheOverview: Sendable {
     var countedAt: Int64?
     /// Whether nothing is known to have changed since then.
     var isCurrent = true
+    /// Whether they were made out of a sample, because nobody has counted yet.
+    var isEstimate = false
     var server: CacheServer?
     /// What is in this process's memory.
     var memory: (bytes: Int, entries: Int)?
@@ -72,6 +96,10 @@ struct CacheServer: Sendable, Equatable {
 
 extension CacheTier {
     func overview() throws(CacheFailure) -> CacheOverview { CacheOverview(statistics: try statistics()) }
+
+    func watched() {}
+
+    var wantsCount: Bool { false }
 
     func keepCount(isStopping: () -> Bool) {}
 

@@ -22,6 +22,10 @@ protocol CacheTier: Sendable {
     func statistics() throws(CacheFailure) -> CacheStatistics
     /// What is in the cache, in a time that does not grow, and what is known of the cache itself.
     func overview() throws(CacheFailure) -> CacheOverview
+    /// Somebody watches what `overview` tells: it had better be new.
+    func watched()
+    /// Whether `overview` was asked for what only `keepCount` can find out.
+    var wantsCount: Bool { get }
     /// Sees to it that `overview` has something to tell. Called in the background, from time to time; may take long, and
     /// ends soon after `isStopping` says so.
     func keepCount(isStopping: () -> Bool)

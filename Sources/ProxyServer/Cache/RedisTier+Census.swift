@@ -8,44 +8,60 @@ extension RedisTier {
     private static let resultLifetime = Duration.seconds(60 * 60)
     private static let leaseTime = Duration.seconds(30)
 
+    /// How long an estimate may take: what is told comes within 50 ms, whatever else the machine has to do.
+    private static let sampleTime = Duration.milliseconds(15)
+
+    func watched() { census.watched() }
+
+    var wantsCount: Bool { census.isWanted }
+
     func overview() throws(CacheFailure) -> CacheOverview {
-        census.asked()
         let look = try currentLook()
         if look.keyCount <= Census.mostCountedAtOnce {
             return CacheOverview(statistics: try statistics(), server: look.server)
         }
-        var result = look.result
-        // The first who ever asks waits for a walk at full speed.
-        if result == nil {
-            census.walking.wait()
-            defer { census.walking.signal() }
-            let look = try currentLook()
-            result = look.result
-            if result == nil { result = try walk(look, pausing: false, isStopping: { false }) }
+        census.wanted()
+        guard let result = census.best(look.result) else {
+            return CacheOverview(
+                statistics: try estimate(look.keyCount), isCurrent: false, isEstimate: true, server: look.server)
         }
-        guard let result else { return CacheOverview(statistics: try statistics(), server: look.server) }
         return CacheOverview(
-            statistics: result.statistics, countedAt: result.countedAt, isCurrent: result.stamp == look.stamp,
+            statistics: result.statistics, countedAt: result.countedAt,
+            isCurrent: result == look.result && result.isCurrent(stamp: look.stamp, at: systemClock()),
             server: look.server)
     }
 
+    /// What there is in all likelihood, from as many records as can be read in no time.
+    private func estimate(_ keyCount: Int) throws(CacheFailure) -> CacheStatistics {
+        if let recent = census.recentEstimate { return recent }
+        let walk = try read { (connection) throws(RedisError) in
+            var walk = RecordWalk(imageKeys.matchPattern)
+            let start = ContinuousClock.now
+            while try walk.step(on: connection), .now - start < Self.sampleTime {}
+            return walk
+        }
+        let estimate = walk.extrapolated(to: keyCount)
+        census.keep(estimate: estimate)
+        return estimate
+    }
+
     func keepCount(isStopping: () -> Bool) {
-        guard health.permitsWrites(), census.isLookDue(),
+        guard health.permitsReads(), census.isLookDue(),
             let look = try? currentLook(),
             look.keyCount > Census.mostCountedAtOnce,
-            census.isWalkDue(after: look.result, stamp: look.stamp, at: systemClock())
+            census.isWalkDue(after: census.best(look.result), stamp: look.stamp, at: systemClock())
         else { return }
         guard census.walking.wait(timeout: .now()) == .success else { return }
         defer { census.walking.signal() }
-        guard holdLease(isNew: true) else { return }
-        defer { unlink(companionKey("census-lease")) }
-        _ = try? walk(look, pausing: look.result != nil, isStopping: isStopping)
+        // A Redis that takes no lease takes no sums either: each process counts for itself then.
+        let lease = holdLease(isNew: true)
+        guard lease != .another else { return }
+        defer { if lease == .ours { unlink(companionKey("census-lease")) } }
+        _ = try? walk(look, pausing: census.best(look.result) != nil, isStopping: isStopping)
     }
 
-    /// Walks, and leaves the sums for everybody; nil when it was stopped.
-    private func walk(
-        _ look: Look, pausing: Bool, isStopping: () -> Bool
-    ) throws(CacheFailure) -> CensusResult? {
+    /// Walks, and leaves the sums for everybody.
+    private func walk(_ look: Look, pausing: Bool, isStopping: () -> Bool) throws(CacheFailure) {
         let (start, countedAt) = (ContinuousClock.now, systemClock())
         var walk = RecordWalk(imageKeys.matchPattern)
         var work = Duration.zero
@@ -62,9 +78,8 @@ extension RedisTier {
             let took = ContinuousClock.now - begun
             work += took
             guard goesOn else { break }
-            guard pausing else { continue }
-            if isStopping() { return nil }
-            usleep(useconds_t(clamping: took.wholeMicroseconds * 2))
+            if isStopping() { return }
+            if pausing { usleep(useconds_t(clamping: took.wholeMicroseconds * 2)) }
             if .now - leaseChecked > Self.leaseTime / 3 {
                 leaseChecked = .now
                 _ = holdLease(isNew: false)
@@ -72,9 +87,9 @@ extension RedisTier {
         }
         let result = CensusResult(
             walk.statistics, stamp: look.stamp, countedAt: countedAt, endedAt: systemClock(),
-            work: work.wholeMilliseconds)
-        try? keep(result)
-        return result
+            work: work.wholeMilliseconds, firstExpiry: walk.firstExpiry)
+        census.keep(result)
+        try keep(result)
     }
 
     private func keep(_ result: CensusResult) throws(CacheFailure) {
@@ -88,14 +103,20 @@ extension RedisTier {
         }
     }
 
+    private enum WalkLease { case ours, another, refused }
+
     /// Takes the lease on walking, or holds it for longer. Two that walk at once do no harm but to waste time.
-    private func holdLease(isNew: Bool) -> Bool {
+    private func holdLease(isNew: Bool) -> WalkLease {
         let (key, time) = (companionKey("census-lease"), RedisArgument(milliseconds: Self.leaseTime))
         let holder = RedisArgument("\(HostName.text):\(getpid())")
         let command: [RedisArgument] =
             isNew ? ["SET", key, holder, "NX", "PX", time] : ["SET", key, holder, "XX", "PX", time]
         let reply = try? write { (connection) throws(RedisError) in try connection.command(command) }
-        return reply == .status("OK")
+        switch reply {
+        case .status("OK"): return .ours
+        case .null: return .another
+        default: return .refused
+        }
     }
 
     /// The key of something that belongs to all images and to none.
@@ -121,9 +142,9 @@ extension RedisTier {
     private func look(_ connection: RedisConnection) throws(RedisError) -> Look {
         let replies = try connection.pipeline([
             ["DBSIZE"], ["INFO", "stats"], ["INFO", "memory"], ["GET", companionKey("stores")],
-            ["HGETALL", companionKey("census")],
+            ["HGETALL", companionKey("census")], ["EXISTS"] + ownKeys,
         ])
-        guard replies.count == 5, case .integer(let keyCount) = replies[0] else {
+        guard replies.count == 6, case .integer(let keyCount) = replies[0] else {
             // A server that refuses even this one is asked nothing else.
             if case .error(let message) = replies.first { throw RedisError(refusal: message) }
             throw .protocolViolation
@@ -138,10 +159,17 @@ extension RedisTier {
         server.expiredKeys = information["expired_keys"]
         var stores = "0"
         if case .string(let bytes) = replies[3] { stores = String(decoding: bytes, as: UTF8.self) }
+        // What the census and the counters need for themselves comes and goes, and is no image.
+        var ownCount: Int64 = 0
+        if case .integer(let count) = replies[5] { ownCount = count }
         return Look(
             keyCount: Int(clamping: keyCount), server: server,
-            stamp: "\(keyCount) \(server.expiredKeys) \(server.evictedKeys) \(stores)",
+            stamp: "\(keyCount - ownCount) \(server.expiredKeys) \(server.evictedKeys) \(stores)",
             result: CensusResult(Self.fields(of: replies[4])))
+    }
+
+    private var ownKeys: [RedisArgument] {
+        ["census", "census-lease", "hosts", "stores", "counts:\(HostName.text)"].map(companionKey)
     }
 
     /// The fields of a hash; empty where the answer is none.

@@ -52,8 +52,12 @@ extension RedisTier {
 /// One walk through the records of a Redis, in steps of about a millisecond, with anything between them.
 struct RecordWalk {
     private(set) var statistics = CacheStatistics()
+    /// When the first of the records expires: Unix milliseconds, and rather too early than too late.
+    private(set) var firstExpiry: Int64?
     private let pattern: RedisArgument
     private var cursor = RedisArgument("0")
+    private var steps = 0
+    private var isComplete = false
     /// SCAN names a key twice when its table has shrunk meanwhile. Beyond so many keys that is borne.
     private var seen: Set<Int> = []
     private static let mostSeen = 1 << 18
@@ -70,10 +74,19 @@ struct RecordWalk {
             case .array(let found) = parts[1]
         else { throw .protocolViolation }
         cursor = RedisArgument(next)
+        steps += 1
         var keys: [RedisArgument] = []
         for case .string(let key) in found where isNew(key) { keys.append(RedisArgument(key)) }
         try count(keys, on: connection)
-        return next != [UInt8(ascii: "0")]
+        isComplete = next == [UInt8(ascii: "0")]
+        return !isComplete
+    }
+
+    /// The sums of all `keyCount` keys of the database, if the others are as those that were looked at.
+    func extrapolated(to keyCount: Int) -> CacheStatistics {
+        let looked = steps * Self.scanCount
+        guard !isComplete, looked > 0, keyCount > looked else { return statistics }
+        return statistics.scaled(by: Double(keyCount) / Double(looked))
     }
 
     private mutating func isNew(_ key: [UInt8]) -> Bool {
@@ -97,18 +110,26 @@ struct RecordWalk {
     ) throws(RedisError) -> [RedisArgument] {
         guard !keys.isEmpty else { return [] }
         var commands: [[RedisArgument]] = []
-        commands.reserveCapacity(keys.count * 2)
-        for key in keys { commands += [["GETRANGE", key, tail, Self.end], ["STRLEN", key]] }
+        commands.reserveCapacity(keys.count * 3)
+        for key in keys { commands += [["GETRANGE", key, tail, Self.end], ["STRLEN", key], ["PTTL", key]] }
+        let askedAt = systemClock()
         let replies = try connection.pipeline(commands)
         var others: [RedisArgument] = []
-        for (place, key) in keys.enumerated() where place * 2 < replies.count {
-            guard let found = RedisTier.tail(replies[(place * 2)...]), found.length > 0 else { continue }
+        for (place, key) in keys.enumerated() where place * 3 < replies.count {
+            let answers = replies[(place * 3)...]
+            guard let found = RedisTier.tail(answers), found.length > 0 else { continue }
             if let record = ImageRecord.parse(tail: found.bytes.span, length: found.length)?.record {
                 statistics.count(record)
+                noteExpiry(answers.dropFirst(2).first, after: askedAt)
             } else {
                 others.append(key)
             }
         }
         return others
+    }
+
+    private mutating func noteExpiry(_ reply: RedisReply?, after askedAt: Int64) {
+        guard case .integer(let left) = reply, left >= 0 else { return }
+        firstExpiry = min(firstExpiry ?? .max, askedAt &+ left)
     }
 }

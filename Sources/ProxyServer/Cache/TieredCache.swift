@@ -80,6 +80,10 @@ final class TieredCache: CacheTier {
         return overview
     }
 
+    func watched() { redis.watched() }
+
+    var wantsCount: Bool { redis.wantsCount }
+
     func keepCount(isStopping: () -> Bool) { redis.keepCount(isStopping: isStopping) }
 
     func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure) {

@@ -99,15 +99,12 @@ extension Statistics {
     }
 
     private static func cacheGauges(_ overview: CacheOverview, _ text: inout PrometheusText) {
-        let images = overview.statistics
+        // A sample has no way to say that it is an estimate: until it has been counted there is none.
+        let types = overview.isEstimate ? [] : overview.statistics.types.sorted { $0.key < $1.key }
         text.metric("image_proxy_cache_images", .gauge, "Images in the cache, by media type.")
-        for (type, share) in images.types.sorted(by: { $0.key < $1.key }) {
-            text.sample("image_proxy_cache_images", [("type", type)], "\(share.images)")
-        }
+        for (type, share) in types { text.sample("image_proxy_cache_images", [("type", type)], "\(share.images)") }
         text.metric("image_proxy_cache_image_bytes", .gauge, "Bytes of the images in the cache, by media type.")
-        for (type, share) in images.types.sorted(by: { $0.key < $1.key }) {
-            text.sample("image_proxy_cache_image_bytes", [("type", type)], "\(share.bytes)")
-        }
+        for (type, share) in types { text.sample("image_proxy_cache_image_bytes", [("type", type)], "\(share.bytes)") }
         func sample(_ name: String, _ kind: PrometheusText.Kind, _ value: Int, _ help: String) {
             text.metric(name, kind, help)
             text.sample(name, [], "\(value)")

@@ -26,6 +26,7 @@ struct Statistics: Sendable {
     }
 
     func json() -> [UInt8] {
+        cache?.watched()
         let snapshot = snapshot(withHosts: true)
         var text = JSONText()
         text.object { text in
@@ -34,6 +35,7 @@ struct Statistics: Sendable {
             text.member("cacheAvailable", .boolean(overview != nil))
             text.member("countedAt", .integer(overview?.countedAt ?? snapshot.time))
             text.member("countIsCurrent", .boolean(overview?.isCurrent ?? false))
+            text.member("countIsEstimate", .boolean(overview?.isEstimate ?? false))
             text.name("redis")
             if let server = overview?.server { text.object { server.write(to: &$0) } } else { text.value(.null) }
             for (name, count) in metrics.all { text.member(name, .integer(Int64(count))) }

@@ -40,19 +40,23 @@ struct Storer: Sendable {
         switch end {
         case .cut: job.writing?.discard()
         case .whole(let size, let dimensions):
-            warned(job, size) { () throws(CacheFailure) in
+            do {
                 try job.writing?.commit(size: size) { freshness.retention(of: $0, at: clock()) }
-                metrics.stored.add()
-                decided(.cached, job, size)
-                logger.info("Image cached successfully", metadata: details(job, size))
-                try storeMetadata(of: job, size, dimensions, in: cache)
+            } catch {
+                metrics.storeFailures.add()
+                decided(.failed, job, size, error.reason)
+                return warn(job, size, error)
             }
+            metrics.stored.add()
+            decided(.cached, job, size)
+            logger.info("Image cached successfully", metadata: details(job, size))
+            storeMetadata(of: job, size, dimensions, in: cache)
         case .notKept(let refusal, let size, let dimensions):
             job.writing?.discard()
             say(refusal, job, size)
             // RFC 9111, 5.2.2.5: of what must not be stored, nothing is.
             if case .notStorable = refusal { return }
-            warned(job, size) { () throws(CacheFailure) in try storeMetadata(of: job, size, dimensions, in: cache) }
+            storeMetadata(of: job, size, dimensions, in: cache)
         }
     }
 
@@ -76,26 +80,20 @@ struct Storer: Sendable {
         }
     }
 
+    /// What became of the image is decided by now, and stays so whatever happens here.
     private func storeMetadata(
         of job: StoreJob, _ size: Int, _ dimensions: PixelDimensions?, in cache: any CacheTier
-    ) throws(CacheFailure) {
+    ) {
         let metadata = ImageMetadata(
             width: dimensions?.width ?? 0, height: dimensions?.height ?? 0, contentType: job.type.contentType,
             size: size, cachedAt: job.fetchedAt)
-        try cache.storeMetadata(metadata, of: job.urlText)
+        do { try cache.storeMetadata(metadata, of: job.urlText) } catch { warn(job, size, error) }
     }
 
     /// A failure to cache is one warning, and nobody's failure but the cache's.
-    private func warned(_ job: StoreJob, _ size: Int, _ body: () throws(CacheFailure) -> Void) {
-        do {
-            try body()
-        } catch {
-            metrics.storeFailures.add()
-            decided(.failed, job, size, error.reason)
-            if let suppressed = failureThrottle.pass() {
-                logger.warning("Failed to cache", metadata: details(job, size, error.reason, suppressed))
-            }
-        }
+    private func warn(_ job: StoreJob, _ size: Int, _ failure: CacheFailure) {
+        guard let suppressed = failureThrottle.pass() else { return }
+        logger.warning("Failed to cache", metadata: details(job, size, failure.reason, suppressed))
     }
 
     private func decided(_ kind: RecentDecisions.Kind, _ job: StoreJob, _ size: Int, _ reason: String? = nil) {

@@ -112,6 +112,14 @@ import Testing
         #expect(metrics.stored.count == 0)
     }
 
+    @Test func anImageThatIsTooLargeIsOneDecisionWhateverBecomesOfItsMetadata() {
+        tier.isAvailable = false
+        #expect(run(job(), [], .notKept(.tooLarge, size: 100, Self.dimensions)))
+        #expect(metrics.decisions.newestFirst.map(\.kind) == [.tooLarge])
+        #expect(metrics.tooLarge.count == 1)
+        #expect(metrics.storeFailures.count == 0)
+    }
+
     @Test func aCacheThatFailedInTheMiddleGetsNothingMore() {
         let job = job()
         job.append(Samples.chunk(Samples.png(30)))

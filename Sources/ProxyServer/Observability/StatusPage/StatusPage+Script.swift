@@ -55,8 +55,16 @@ extension StatusPage {
         // The counters of all processes of the host, where they are known; else of the one that answers.
         const counters = data => data.host || data;
 
+        // Those of the host where both have them. Else those of the process, if it is the same: while Redis is away, the
+        // plots go on.
+        const pair = (from, to) => from.host && to.host ? [from.host, to.host] : [from, to];
+        function areComparable(from, to) {
+          const [a, b] = pair(from, to);
+          return b.requests >= a.requests
+            && (Boolean(from.host && to.host) || from.process.identifier === to.process.identifier);
+        }
         function between(from, to) {
-          const [a, b] = [counters(from), counters(to)];
+          const [a, b] = pair(from, to);
           const seconds = Math.max(0.001, (to.process.time - from.process.time) / 1000);
           const since = name => b[name] - a[name];
           const bucketsSince = (x, y) => y.map((number, index) => number - x[index]);
@@ -88,29 +96,47 @@ extension StatusPage {
 
         // Plots, of as much time as there is: a minute at least, five at most.
         const shown = () => Math.max(30, samples.length - 1);
-        function line(svg, points, top, className) {
+        // Where a number lies between the bottom of a plot, 0, and its top, 1.
+        const linear = top => number => Math.min(1, number / top);
+        const logarithmic = (bottom, top) => number =>
+          Math.min(1, Math.max(0, Math.log(number / bottom) / Math.log(top / bottom)));
+        function line(svg, points, place, className) {
           let path = '', isDrawing = false;
           points.forEach((point, index) => {
             if (point === null) { isDrawing = false; return; }
-            const x = 300 - (points.length - 1 - index) * 300 / shown(), y = 70 - 68 * Math.min(1, point / top);
+            const x = 300 - (points.length - 1 - index) * 300 / shown(), y = 70 - 68 * place(point);
             path += (isDrawing ? 'L' : 'M') + x.toFixed(1) + ' ' + y.toFixed(1);
             isDrawing = true;
           });
           makeSVG(svg, 'path', { d: path, class: className, 'stroke-width': 2, 'vector-effect': 'non-scaling-stroke',
             'stroke-linecap': 'round' });
         }
-        function plot(id, value, note, series, format, top) {
-          const card = emptied(id);
+        const classes = ['first', 'second', 'third', 'fourth'];
+        // `series` are lists of points, oldest first; `names` of them where there are several. `top` is the number at the top
+        // of the plot; with a `bottom` the scale is logarithmic.
+        function plot(id, value, note, series, format, { names = [], top, bottom } = {}) {
+          const card = emptied(id), points = series.flat().filter(point => point !== null);
           make(card, 'p', 'value', value);
           make(card, 'p', 'note', note);
-          const largest = top || Math.max(1e-9, ...series.flat().filter(point => point !== null));
+          const largest = top || Math.max(1e-9, ...points), isEmpty = largest <= 1e-9;
+          make(make(card, 'div', 'scale upper'), 'span', '', isEmpty ? '' : format(largest));
           const svg = makeSVG(card, 'svg', { viewBox: '0 0 300 72', preserveAspectRatio: 'none', role: 'img',
             'aria-label': card.firstElementChild.textContent + ' ' + value });
+          makeSVG(svg, 'path', { d: 'M0 1H300', class: 'grid', 'vector-effect': 'non-scaling-stroke' });
           makeSVG(svg, 'path', { d: 'M0 71H300', class: 'axis', 'vector-effect': 'non-scaling-stroke' });
-          series.forEach((points, index) => line(svg, points, largest, index ? 'second' : 'first'));
+          const place = bottom ? logarithmic(bottom, largest) : linear(largest);
+          series.forEach((points, index) => line(svg, points, place, classes[index]));
           const scale = make(card, 'div', 'scale');
           make(scale, 'span', '', span(shown() * pollEvery) + ' ago');
-          make(scale, 'span', '', largest > 1e-9 ? 'top ' + format(largest) : '');
+          make(scale, 'span', '', isEmpty ? '' : format(bottom || 0));
+          if (names.length) {
+            const legend = make(card, 'p', 'legend');
+            names.forEach((name, index) => {
+              const entry = make(legend, 'span');
+              make(entry, 'i', classes[index]);
+              entry.append(name);
+            });
+          }
         }
         function list(id, rows, nothing) {
           const card = emptied(id);
@@ -145,6 +171,38 @@ extension StatusPage {
         const failureWords = label => label.startsWith('upstream.') ? 'origin: ' + label.slice(9).replace(/-/g, ' ')
           : label.replace(/-/g, ' ');
 
+        // Each percentile of the last minutes in words, and over time: on a logarithmic scale, since the slowest are often a
+        // hundred times slower than most.
+        function drawLatency(id, kind, all, change, smooth) {
+          const recent = change && sum(change.latency(kind)) ? change.latency(kind) : all.latency[kind].counts;
+          const ranks = [0.5, 0.9, 0.99], [half, most, nearlyAll] = ranks.map(rank => quantile(rank, recent));
+          const series = ranks.map(rank => smooth.map(step => quantile(rank, step.latency(kind))));
+          const points = series.flat().filter(point => point !== null);
+          const bottom = Math.max(1, Math.min(...points) / 2), top = Math.max(...points) * 1.2;
+          plot(id, time(half), half === null ? 'none yet' : '90 % in ' + time(most) + ', 99 % in ' + time(nearlyAll),
+            series, time, { names: ['half', '90 %', '99 %'], ...(points.length ? { bottom, top } : {}) });
+        }
+        // What origins did wrong, each second, the most frequent classes by themselves.
+        const isUpstream = label => label.startsWith('upstream.');
+        function drawUpstream(all, change, smooth) {
+          const recent = change ? change.labelsSince('failures') : all.failures;
+          const labels = Object.keys(recent).filter(label => isUpstream(label) && recent[label] > 0)
+            .sort((a, b) => recent[b] - recent[a]);
+          const named = labels.slice(0, labels.length > 4 ? 3 : 4), others = labels.slice(named.length);
+          const groups = [...named.map(label => [label]), ...(others.length ? [others] : [])];
+          const total = of => sum(Object.keys(of).filter(isUpstream).map(label => of[label]));
+          const rate = step => {
+            const failures = step.labelsSince('failures');
+            return groups.map(group => sum(group.map(label => failures[label] || 0)) / step.seconds);
+          };
+          const rates = smooth.map(rate);
+          plot('upstream', count(total(recent)), change ? 'in the last ' + span(change.seconds * 1000) + '; '
+            + count(total(all.failures)) + ' in all' : 'since the counting began',
+            groups.length ? groups.map((_, index) => rates.map(step => step[index])) : [smooth.map(() => 0)],
+            number => count(number) + '/s', { names: groups.map((group, index) => (index < named.length
+              ? failureWords(group[0]).slice(8) : 'others') + ' ' + count(sum(group.map(label => recent[label])))) });
+        }
+
         function drawRecent(data) {
           const card = emptied('recent');
           if (!data.recent.length) return make(card, 'p', 'note', 'No image has been fetched since the start.');
@@ -164,17 +222,18 @@ extension StatusPage {
         // What is wrong, in words, the worst first.
         function problems(data, change) {
           const found = [], hints = [], redis = data.redis;
-          if (!data.cacheAvailable) found.push('Redis is away, or there is no cache: every image comes from its origin.');
+          if (!data.cacheAvailable) found.push('Redis is away, or there is no cache: images come from the memory of this process, or from their origins.');
           if (change) {
             const asked = change.since('hits') + change.since('misses'), failures = change.labelsSince('failures');
             const origin = Object.entries(failures).filter(([label, number]) =>
-              number > 0 && label.startsWith('upstream.') && label !== 'upstream.missing').sort((a, b) => b[1] - a[1]);
+              number > 0 && isUpstream(label) && label !== 'upstream.missing').sort((a, b) => b[1] - a[1]);
             const failed = sum(origin.map(([, number]) => number));
-            if (failed > 0 && failed >= asked / 20) found.push(count(failed) + ' of ' + count(asked)
+            if (failed > 0) (failed >= asked / 20 ? found : hints).push(count(failed) + ' of ' + count(asked)
               + ' requests failed because of their origins, most of them: ' + failureWords(origin[0][0]).slice(8) + '.');
             if (failures.overloaded > 0) found.push(count(failures.overloaded)
               + ' requests were turned away, because too many were waiting.');
-            if (change.since('cacheFailures') > 0) found.push('Redis failed ' + count(change.since('cacheFailures')) + ' times.');
+            if (change.since('cacheFailures') > 0) found.push('Redis did not answer, or refused: '
+              + count(change.since('cacheFailures')) + ' of its commands.');
             if (change.since('storeFailures') > 0) found.push(count(change.since('storeFailures'))
               + ' images could not be put into the cache.');
             if (change.since('overBudget') > 0) found.push(count(change.since('overBudget'))
@@ -185,6 +244,12 @@ extension StatusPage {
             if (slow > 250000) found.push('One hit in a hundred takes more than ' + time(slow) + '.');
             if (change.since('damagedRecords') > 0) found.push(count(change.since('damagedRecords'))
               + ' records in Redis could not be used, and are replaced.');
+          }
+          if (change) {
+            const fetched = sum(change.sizes), large = change.since('tooLarge');
+            if (fetched >= 20 && large >= fetched / 5) hints.push(count(large) + ' of ' + count(fetched)
+              + ' fetched images are larger than the gate, ' + bytes(data.process.maxCacheSize)
+              + ', and are fetched again each time.');
           }
           if (redis && redis.maxMemory > 0 && redis.usedMemory > 0.9 * redis.maxMemory) {
             const policy = redis.evictionPolicy === 'noeviction' ? 'refuses what is new (maxmemory-policy noeviction).'
@@ -201,7 +266,7 @@ extension StatusPage {
           const state = byId('state');
           state.replaceChildren();
           state.className = found.length ? 'bad' : 'good';
-          if (since && found.length) make(state, 'p', 'hint', since);
+          if (since && found.length) make(state, 'p', 'when', since);
           for (const text of found.length ? found : [well]) make(state, 'p', '', text);
           for (const text of hints) make(state, 'p', 'hint', text);
         }
@@ -214,32 +279,32 @@ extension StatusPage {
           byId('about').textContent = 'version ' + data.process.version + ', up ' + span(data.process.time
             - data.process.startedAt) + ', counters of ' + scope + ', at ' + clock(data.process.time);
           plot('hitRate', percent(change ? hitRate(change) ?? all.hitRate : all.hitRate),
-            percent(all.hitRate) + ' since the counting began', [rates], percent, 1);
+            all.hitRate === null ? 'no image has been asked for' : percent(all.hitRate) + ' since the counting began',
+            [rates], percent, { top: 1 });
           plot('requests', now ? count(now.since('requests') / now.seconds) : '–', count(all.requests) + ' in all',
             [each.map(step => step.since('requests') / step.seconds)], count);
-          for (const [id, kind] of [['hitLatency', 'hit'], ['missLatency', 'miss']]) {
-            const recent = change && sum(change.latency(kind)) ? change.latency(kind) : all.latency[kind].counts;
-            plot(id, time(quantile(0.5, recent)), 'half are faster; 99 % are faster than ' + time(quantile(0.99, recent)),
-              [smooth.map(step => quantile(0.5, step.latency(kind))), smooth.map(step => quantile(0.99, step.latency(kind)))],
-              time);
-          }
+          for (const [id, kind] of [['hitLatency', 'hit'], ['missLatency', 'miss']]) drawLatency(id, kind, all, change, smooth);
+          drawUpstream(all, change, smooth);
           plot('memory', bytes(data.process.residentMemory), bytes(data.process.memoryCacheBytes) + ' are images at hand',
             [samples.map(sample => sample.process.residentMemory)], bytes);
           const redis = data.redis;
           plot('redisMemory', bytes(redis ? redis.usedMemory : null), !redis ? 'not known'
             : redis.maxMemory ? 'of ' + bytes(redis.maxMemory) + ', ' + redis.evictionPolicy : 'without a limit',
-            [samples.map(sample => sample.redis ? sample.redis.usedMemory : null)], bytes, redis && redis.maxMemory || undefined);
+            [samples.map(sample => sample.redis ? sample.redis.usedMemory : null)], bytes,
+            { top: redis && redis.maxMemory || undefined });
           list('traffic', [['sent to clients', bytes(all.bytesServed)], ['read from origins', bytes(all.bytesFetched)],
             ['spared the origins', bytes(all.bytesSaved)], ['served stale', count(all.stale)],
             ['waited for another', count(all.collapsed)], ['still good, said origins', count(all.revalidated)]]);
           const age = data.process.time - data.countedAt;
-          list('contents', [['images', count(data.totalImages)], ['bytes', bytes(data.totalSize)],
+          if (!data.cacheAvailable) list('contents', [], 'Not known while Redis is away.');
+          else list('contents', [['images', count(data.totalImages)], ['bytes', bytes(data.totalSize)],
             ...Object.entries(data.types).sort((a, b) => b[1].images - a[1].images).slice(0, 4)
               .map(([type, share]) => [type, count(share.images)]),
             ['oldest', data.oldestCache ? span(data.process.time - data.oldestCache) : '–'],
-            ['counted', age < 1000 ? 'now' : span(age) + ' ago' + (data.countIsCurrent ? ', nothing new since' : '')]]);
+            ['counted', data.countIsEstimate ? 'not yet: estimated' : age < 1000 ? 'now'
+              : span(age) + ' ago' + (data.countIsCurrent ? ', nothing new since' : '')]]);
           drawSizes(data);
-          list('upstream', Object.entries(all.failures).sort((a, b) => b[1] - a[1]).slice(0, 8)
+          list('failures', Object.entries(all.failures).sort((a, b) => b[1] - a[1]).slice(0, 8)
             .map(([label, number]) => [failureWords(label), count(number)]), 'Nothing yet.');
           list('decided', Object.entries(all.decisions).map(([kind, number]) => [words[kind] || kind, count(number)]));
           drawRecent(data);
@@ -254,7 +319,8 @@ extension StatusPage {
             if (!answer.ok) throw new Error('it answers ' + answer.status);
             const data = await answer.json(), last = samples[samples.length - 1];
             // Counters that went back are of another process, or of another time.
-            if (last && (!last.host !== !data.host || counters(data).requests < counters(last).requests)) samples.length = 0;
+            if (last && !areComparable(last, data)) samples.length = 0;
+            while (samples.length && !areComparable(samples[0], data)) samples.shift();
             samples.push(data);
             if (samples.length > kept) samples.shift();
             lastAnswer = Date.now();
