@@ -7,6 +7,7 @@
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <dlfcn.h>
+#include <poll.h>
 #include <stddef.h>
 
 struct curl_api {
@@ -24,7 +25,9 @@ struct curl_api {
     __typeof__(&curl_multi_add_handle) multi_add_handle;
     __typeof__(&curl_multi_remove_handle) multi_remove_handle;
     __typeof__(&curl_multi_perform) multi_perform;
+    /// NULL before 7.66.
     __typeof__(&curl_multi_poll) multi_poll;
+    __typeof__(&curl_multi_wait) multi_wait;
     __typeof__(&curl_multi_info_read) multi_info_read;
     __typeof__(&curl_share_init) share_init;
     __typeof__(&curl_share_setopt) share_setopt;
@@ -50,7 +53,8 @@ static inline int curl_api_load(struct curl_api *api) {
     LOAD(multi_add_handle);
     LOAD(multi_remove_handle);
     LOAD(multi_perform);
-    LOAD(multi_poll);
+    api->multi_poll = (__typeof__(api->multi_poll))dlsym(library, "curl_multi_poll");
+    LOAD(multi_wait);
     LOAD(multi_info_read);
     LOAD(share_init);
     LOAD(share_setopt);
@@ -101,6 +105,19 @@ static inline CURLSHcode curl_share_set_locks(
     if (code == CURLSHE_OK) code = api->share_setopt(share, CURLSHOPT_UNLOCKFUNC, unlock);
     if (code == CURLSHE_OK) code = api->share_setopt(share, CURLSHOPT_USERDATA, context);
     return code;
+}
+/// Waits until something can be done for the transfer or `extra` is ready, for `milliseconds` at most.
+static inline void curl_wait(
+    const struct curl_api *api, CURLM *multi, struct curl_waitfd *extra, unsigned count, int milliseconds) {
+    if (api->multi_poll) {
+        api->multi_poll(multi, extra, count, milliseconds, NULL);
+        return;
+    }
+    // curl_multi_wait does not wait at all while libcurl has nothing to wait for, as while a thread of its resolves a name.
+    // Whether it has waited it does not say, so a little more is waited in both cases.
+    int ready = 0;
+    if (api->multi_wait(multi, extra, count, milliseconds, &ready) != CURLM_OK || ready == 0)
+        poll(NULL, 0, milliseconds < 5 ? milliseconds : 5);
 }
 /// The result of the one transfer of a multi handle, or -1 while it runs.
 static inline int curl_multi_result(const struct curl_api *api, CURLM *multi) {

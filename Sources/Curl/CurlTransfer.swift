@@ -211,7 +211,7 @@ extension CurlTransfer {
     private func waitForEvents(milliseconds: Int32, watched: Int32?) -> Bool {
         var extra = curl_waitfd(fd: watched ?? -1, events: Int16(CURL_WAIT_POLLIN), revents: 0)
         let count: UInt32 = watched == nil ? 0 : 1
-        _ = unsafe library.api.pointee.multi_poll(multi, &extra, count, milliseconds, nil)
+        unsafe curl_wait(library.api, multi, &extra, count, milliseconds)
         return extra.revents != 0
     }
 

@@ -1,5 +1,6 @@
-// Makes the libcurl of this machine look like that of RHEL 9 (7.76.1) to whoever loads it: options that came later are
-// unknown. It needs the real one as libcurl-real.so, where every other function is found.
+// Makes the libcurl of this machine look like that of RHEL 9 (7.76.1) to whoever loads it, or, with RHEL set to 8, like
+// that one's (7.61.1): options that came later are unknown. It needs the real one as libcurl-real.so, where every other
+// function is found.
 #define _GNU_SOURCE
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
@@ -16,6 +17,9 @@ CURLcode curl_easy_setopt(CURL *handle, CURLoption option, ...) {
     case CURLOPT_PROTOCOLS_STR:
     case CURLOPT_REDIR_PROTOCOLS_STR:
     case CURLOPT_QUICK_EXIT:
+#if RHEL == 8
+    case CURLOPT_HTTP09_ALLOWED:
+#endif
         return CURLE_UNKNOWN_OPTION;
     default: {
         // Each option takes one argument of a register's width.
@@ -27,3 +31,9 @@ CURLcode curl_easy_setopt(CURL *handle, CURLoption option, ...) {
     }
     }
 }
+
+#if RHEL == 8
+// dlsym calls the resolver for the address, and finds none.
+static CURLMcode (*nothing(void))(CURLM *, struct curl_waitfd *, unsigned, int, int *) { return NULL; }
+CURLMcode curl_multi_poll(CURLM *, struct curl_waitfd *, unsigned, int, int *) __attribute__((ifunc("nothing")));
+#endif
