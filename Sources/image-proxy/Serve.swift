@@ -128,8 +128,9 @@ private struct Responder {
             estate, child: nil, notifier: notifier, logger: logger,
             .init(
                 yield: {
-                    listener.yield()
+                    // First: once the other one has ended, the server stops this one, and would take its file away.
                     status?.yield()
+                    listener.yield()
                 }, stop: { listener.stop() }))
         let isDone = server.run(listener, statusListener: status, telling: notifier)
         if let keeper = succession.endOwnWork() {
@@ -154,8 +155,8 @@ private struct Responder {
         }
         let source = Link.listen(to: link, on: queue) { message in
             guard message == Link.yield else { return listener.stop() }
-            listener.yield()
             status?.yield()
+            listener.yield()
         }
         return withExtendedLifetime((signals, source)) {
             end(server.run(listener, statusListener: status, telling: .keeper(at: link)))

@@ -1,21 +1,27 @@
 import FastCGI
 import Glibc
 
-/// Where health and statistics are answered at any time: a socket of our own, passed on as the others are. So where it
-/// listens, and whether it does, changes with a restart only.
+/// Where health and statistics are answered at any time: a socket of our own, or one that systemd has made, passed on as the
+/// others are. So where it listens, and whether it does, changes with a restart only.
 struct StatusSocket {
     let socket: ListeningSocket
-    let address: FastCGIAddress
+    /// Nil for one that was handed to us.
+    let address: FastCGIAddress?
 
-    /// The one of the process before; without such a process, a new one at `address` if there is to be one.
+    /// The one of the process before. Without such a process the one of systemd, or else a new one at `address`, if there
+    /// is to be one.
     static func open(
         at address: FastCGIAddress?, _ access: ListeningSocket.Access
     ) throws(FastCGIError) -> StatusSocket? {
         if let inheritance = Inheritance.taken {
-            guard let left = inheritance.status, let address = FastCGIAddress(left.address) else { return nil }
+            guard let left = inheritance.status else { return nil }
+            guard let address = FastCGIAddress(left.address) else {
+                return StatusSocket(socket: ListeningSocket(adopting: left.descriptor), address: nil)
+            }
             return StatusSocket(
                 socket: ListeningSocket(inheriting: left.descriptor, inode: left.inode, at: address), address: address)
         }
+        if let socket = HandedSockets.status { return StatusSocket(socket: socket, address: nil) }
         guard let address else { return nil }
         return StatusSocket(socket: try ListeningSocket(at: address, access: access), address: address)
     }
@@ -26,10 +32,13 @@ struct StatusSocket {
         let inode: UInt64?
         let address: String
 
+        /// In the place of an address, which no address looks like.
+        private static let handed = "-"
+
         init(_ status: StatusSocket) {
             descriptor = fcntl(status.socket.descriptor, F_DUPFD_CLOEXEC, 3)
             inode = status.socket.inode
-            address = "\(status.address)"
+            address = status.address.map { "\($0)" } ?? Self.handed
         }
 
         /// Nil when the text is not ours, or the socket not open. An address may have blanks.

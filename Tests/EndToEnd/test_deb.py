@@ -75,14 +75,16 @@ def test_it_installs_a_user_a_configuration_units_and_a_page(installed):
     assert installed.output("stat", "-c", "%a %U:%G", CONFIGURATION) == "640 root:image-proxy\n"
     assert installed.output("image-proxy", "--version") == run("--version").stdout
     assert installed.output("man", "--where", "image-proxy").startswith("/usr/share/man/man1/")
-    installed.output("systemd-analyze", "verify", "--man=yes", "image-proxy.service", "image-proxy.socket")
+    installed.output("systemd-analyze", "verify", "--man=yes", "image-proxy.service", "image-proxy.socket",
+                     "image-proxy-status.socket")
     for server in ("nginx", "lighttpd", "apache"):
         assert "image-proxy.conf" in installed.output("ls", f"/usr/share/doc/image-proxy/examples/{server}")
 
 
 def test_nothing_is_enabled_before_it_is_configured(installed):
     assert installed("systemctl", "is-enabled", "image-proxy.service").stdout == b"disabled\n"
-    assert installed("systemctl", "is-enabled", "image-proxy.socket").stdout == b"disabled\n"
+    for socket in ("image-proxy.socket", "image-proxy-status.socket"):
+        assert installed("systemctl", "is-enabled", socket).stdout == b"disabled\n"
     done = installed("image-proxy", "check-config")
     assert done.returncode == 78 and b"IMAGE_PROXY_ALLOWED_HOSTS" in done.stderr
 
@@ -141,12 +143,19 @@ say fence grep -E '^(NoNewPrivs|Seccomp|CapEff):' /proc/$(systemctl show -p Main
 say image image
 systemctl stop image-proxy.service
 say activated image
+systemctl stop image-proxy.service
+systemctl enable --now image-proxy-status.socket
+systemctl start image-proxy.service
+status() { curl -sS -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8082/api/image-proxy/stats; }
+say told status
 dpkg --force-confold --install /var/trial/newer.deb >&2
+say "still told" status
 say upgraded systemctl is-active image-proxy.socket image-proxy.service
 say served image
 dpkg --remove image-proxy >&2
 say removed systemctl is-active image-proxy.socket image-proxy.service
-say gone test ! -e /run/image-proxy/image-proxy.sock
+left() { for path in /run/image-proxy/*.sock; do test ! -e "$path" || echo "$path"; done; }
+say left left
 journalctl --no-pager -u image-proxy >&2
 """
 
@@ -157,6 +166,7 @@ http {
     include image-proxy.conf;
     server { listen 127.0.0.1:8080; include image-proxy-location.conf; }
     server { listen 127.0.0.1:8081; root /var/trial; }
+    server { listen 127.0.0.1:8082; include status.conf; }
 }
 """
 
@@ -167,6 +177,7 @@ def test_its_units_run_under_systemd(installed, newer):
     for name, body in (("newer.deb", newer.read_bytes()), ("image.png", BODY), ("nginx.conf", NGINX.encode())):
         installed.put(body, f"/var/trial/{name}")
     installed.output("sh", "-c", "cp /usr/share/doc/image-proxy/examples/nginx/* /var/trial/")
+    installed.output("sh", "-c", "sed -n 's/^#status //p' /var/trial/image-proxy-location.conf >/var/trial/status.conf")
     output, log = installed.boot(TRIAL)
     if not output:
         pytest.skip("systemd-nspawn does not boot here")
@@ -178,6 +189,7 @@ def test_its_units_run_under_systemd(installed, newer):
     assert said["fence"].split() == ["CapEff:", "0" * 16, "NoNewPrivs:", "1", "Seccomp:", "2"]
     for moment in ("image", "activated", "served"):
         assert said[moment].startswith("200 image-proxy; fwd="), (moment, log)
+    assert said["told"] == said["still told"] == "200\n", log
     assert said["upgraded"].split() == ["active", "active"], log
     assert said["removed"].split() == ["inactive", "inactive"], log
-    assert "gone" in said and "Dependency failed" not in log
+    assert said["left"] == "" and "Dependency failed" not in log

@@ -17,7 +17,7 @@ from harness.supervised import DEPLOY, unit
 from harness.waiting import eventually
 
 BODY = png_of_size(50_000)
-UNITS = [str(DEPLOY / "systemd" / name) for name in ("image-proxy.service", "image-proxy.socket")]
+UNITS = [str(DEPLOY / "systemd" / name) for name in ("image-proxy.service", "image-proxy.socket", "image-proxy-status.socket")]
 
 
 @pytest.fixture(scope="module", params=DEPLOYMENTS)
@@ -49,6 +49,19 @@ def test_an_image_and_a_hit(deployed, origin):
 def test_head_has_the_length_and_no_body(deployed, origin):
     head = deployed.client.head(origin.serve(behaviours.image(BODY)))
     assert (head.status, head.body, head.header("Content-Length")) == (200, b"", str(len(BODY)))
+
+
+def test_a_range_and_what_the_client_has_already(deployed, origin):
+    url = origin.serve(behaviours.image(BODY))
+    deployed.client.get(url)
+    deployed.stored(url)
+    part = deployed.client.get(url, headers={"Range": "bytes=100-1099"})
+    assert (part.status, part.body == BODY[100:1100]) == (206, True)
+    assert part.header("Content-Range") == f"bytes 100-1099/{len(BODY)}" and part.header("Content-Length") == "1000"
+    beyond = deployed.client.get(url, headers={"Range": f"bytes={len(BODY)}-"})
+    assert (beyond.status, beyond.header("Content-Range")) == (416, f"bytes */{len(BODY)}")
+    same = deployed.client.get(url, headers={"If-None-Match": part.header("ETag")})
+    assert (same.status, same.body) == (304, b"")
 
 
 def test_an_error_is_the_handler_s_own(deployed, origin):

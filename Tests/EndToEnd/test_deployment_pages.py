@@ -23,6 +23,7 @@ SERVICE = [PREPARED, ("systemd.md", "systemd")]
 JOURNEYS = {
     "nginx": [*SERVICE, ("nginx.md", "nginx")],
     "nginx's own cache": [*SERVICE, ("nginx.md", "nginx"), ("nginx.md", "nginx's own cache in front")],
+    "nginx and the status socket": [*SERVICE, ("nginx.md", "nginx"), ("systemd.md", "The status socket")],
     "lighttpd": [*SERVICE, ("lighttpd.md", "A handler that is a service")],
     "lighttpd, spawned": [PREPARED, ("lighttpd.md", "A handler that lighttpd starts")],
     "lighttpd, CGI": [PREPARED, ("lighttpd.md", "Plain CGI")],
@@ -57,7 +58,7 @@ image() {{ curl -sS -o /var/trial/seen -w '%{{http_code}} %header{{cache-status}
 set +e
 for attempt in $(seq 50); do said=$(image); case $said in *hit*|*HIT*) break ;; esac; sleep 0.2; done
 systemctl status --no-pager nginx lighttpd apache2 image-proxy >&2
-cmp /var/trial/seen /var/trial/origin/image.png && echo "== $said"
+cmp /var/trial/seen /var/trial/origin/image.png && printf '\\n== %s\\n' "$said"
 """
 
 

@@ -15,10 +15,11 @@ from harness import behaviours
 from harness.crowd import Crowd
 from harness.fastcgi import FastCGIClient
 from harness.handler import EXECUTABLE, Handler, environment
-from harness.http import Client, proxied
+from harness.http import MOUNT, Client, proxied
 from harness.images import MIB, png_of_size
 from harness.nginx import Nginx
 from harness.process import ManagedProcess, children_of
+from harness.supervised import SocketActivated
 from harness.waiting import accepts, eventually, free_port
 
 BODY = png_of_size(20_000)
@@ -240,6 +241,26 @@ def test_the_status_listener_goes_along(new_folder, settings, family):
         assert handler.wait() == 0
     assert not accepts(address)
     assert family == "TCP" or not os.path.exists(address)
+
+
+def test_the_status_socket_of_systemd_goes_along(new_folder, settings):
+    """Known by its name, and not taken for one more socket for everything."""
+    folder = new_folder()
+    status = str(folder / "status.sock")
+    handler = SocketActivated(folder, {**settings, "CACHE": "off"})
+    handler.command[2:2] = [f"--listen={status}", "--fdname=image-proxy.socket:status"]
+
+    def asked(path, query, name=""):
+        with FastCGIClient(path) as client:
+            return client.get(query, path=MOUNT + name).response().status
+    with handler.start():
+        for _ in range(2):
+            for path in (handler.socket_path, status):
+                assert asked(path, "", "/health") == 200
+            image = "url=http%3A%2F%2F10.0.0.1%2F"
+            assert (asked(handler.socket_path, image), asked(status, image)) == (403, 404)
+            reload(handler)
+            eventually(lambda: is_keeper(handler))
 
 
 def test_a_stop_during_a_reload_ends_everybody(start, origin):

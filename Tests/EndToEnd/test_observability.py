@@ -11,8 +11,9 @@ import pytest
 from harness import behaviours
 from harness.browser import Page, chromium
 from harness.fastcgi import FastCGIClient, parameters, request_bytes
+from harness.front import Front
 from harness.handler import PROJECT, Handler, cgi, run
-from harness.http import MOUNT
+from harness.http import MOUNT, proxied
 from harness.redis import Redis
 from harness.waiting import eventually
 
@@ -231,11 +232,14 @@ def test_decisions_and_bytes(start, origin, images):
     server.client.get(origin.serve(behaviours.image(large)))
     server.client.get("http://10.0.0.1/x")
 
+    # An answer is counted when it has gone out, and a decision follows it; the list is read after the counters.
     def told():
         found = stats(server.handler)
-        return found if found["decisions"]["too_large"] == 1 else None
-    found = eventually(told, "the decision on the large image")
-    assert found["decisions"]["cached"] == 1 and found["failures"] == {"denied": 1}
+        seen = found["hits"] + found["misses"], sum(found["decisions"].values()), len(found["failures"]), len(found["recent"])
+        return found if seen == (3, 2, 1, 2) else None
+    found = eventually(told, "what has become of three images and a refused request")
+    assert (found["decisions"]["cached"], found["decisions"]["too_large"]) == (1, 1)
+    assert found["failures"] == {"denied": 1}
     assert found["bytesSaved"] == len(small) and found["hitRate"] == pytest.approx(1 / 3)
     assert {decision["decision"] for decision in found["recent"]} == {"cached", "too_large"}
 
@@ -303,6 +307,22 @@ def test_the_status_listener_answers_while_every_worker_is_busy(new_folder, sett
                 assert ask(handler, "metrics", path).status == ask(handler, "status", path).status == 200
                 with FastCGIClient(path) as client:
                     assert client.get("url=http://127.0.0.1/x.png").response().status == 404
+
+
+def test_a_web_server_passes_the_four_names_to_the_status_listener(new_folder, settings, redis, databases):
+    """The location in deploy/nginx that is off, turned on; and one worker, which waits."""
+    folder = new_folder()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        options = {**settings, "CACHE": redis.unix_address(next(databases)), "WORKERS": "1", "FIRST_BYTE_TIMEOUT": "20s",
+                   "ALLOWED_NETWORKS": f"127.0.0.1/32:{port}", "STATUS_LISTEN": f"unix:{folder}/status.sock"}
+        with Front("nginx", folder, options, on=["status"]) as front:
+            with front.client.open(proxied(f"http://127.0.0.1:{port}/x.png")):
+                accepted, _ = silent.accept()
+                with accepted:
+                    assert front.client.endpoint("health").body == b"ok\n"
+                    assert front.client.endpoint("stats").json()["cacheAvailable"] is True
+                    assert front.client.endpoint("metrics").status == front.client.endpoint("status").status == 200
 
 
 def test_a_status_address_for_everybody_has_to_be_asked_for(settings):

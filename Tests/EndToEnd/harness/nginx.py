@@ -39,7 +39,7 @@ http {{
 class Nginx(ManagedProcess):
     """nginx in the foreground, as root or as anybody.
 
-    `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer"): as the deploy files say
+    `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer", "status"): as the deploy files say
     how.
     `handler_socket` is a path, or a list of the paths of several handlers, which take turns.
     """
@@ -61,6 +61,7 @@ class Nginx(ManagedProcess):
         paths = {
             "server unix:/run/image-proxy/image-proxy.sock max_fails=0;": " ".join(
                 f"server unix:{path} max_fails=0;" for path in sockets),
+            "/run/image-proxy/status.sock": str(folder / "status.sock"),
             "/var/cache/nginx": str(folder / "cache"),
         }
         (folder / "cache").mkdir(parents=True, exist_ok=True)
