@@ -16,30 +16,40 @@ public final class FastCGIListener: Sendable {
     private let wake: Int32
     private let sockets: [ListeningSocket]
     let turnstile: Turnstile
+    let farewells: Farewells
     private let work: WorkQueue
     private let mostConnections: Int
     private let open = Atomic<Int>(0)
+    /// Since when there has always been somebody in a socket's queue, waiting for a place; nil while there is nobody.
+    private let queuedSince = Mutex<ContinuousClock.Instant?>(nil)
+    private let queuePatience: Duration
     private let stopHasBegun = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
     private let stopped = DispatchSemaphore(value: 0)
 
     /// A web server sends its request at once and takes the answer in its own time; one that does neither is broken.
     private static let receiveTimeout = timeval(tv_sec: 5, tv_usec: 0)
-    private static let sendTimeout = timeval(tv_sec: RecordWriter.patienceSeconds, tv_usec: 0)
+    private static let sendTimeout = timeval(tv_sec: Int(FastCGIRequest.patience.components.seconds), tv_usec: 0)
+
+    /// Places beyond `mostConnections`, for telling those who have queued for too long.
+    private static let mostSurplus = 4
 
     /// How long the queue is left alone when the process is out of descriptors, in milliseconds.
     private static let starvedPause: Int32 = 20
 
     /// Listens on `sockets`, whose ownership it takes. A process may have several; libfcgi is set up once.
     /// The workers also run what comes into `work`.
-    /// Connections beyond `mostConnections` wait in the sockets' queues.
+    /// Connections beyond `mostConnections` wait in the sockets' queues. Where that goes on for longer than
+    /// `queuePatience` the queue is emptied: what it held are requests that are surplus.
     public init(
         sockets: [ListeningSocket], turnstile: Turnstile = Turnstile(limit: 64), work: WorkQueue = WorkQueue(),
-        mostConnections: Int = .max
+        mostConnections: Int = .max, queuePatience: Duration = .seconds(5)
     ) throws(FastCGIError) {
         self.turnstile = turnstile
         self.work = work
         self.mostConnections = mostConnections
+        self.queuePatience = queuePatience
+        farewells = Farewells(most: max(1, min(mostConnections / 4, 256)))
         // libfcgi waits this long for a web server that does not close, in milliseconds; its default is two seconds.
         unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 0)
         FCGX_Init()
@@ -60,8 +70,8 @@ public final class FastCGIListener: Sendable {
         close(epoll)
     }
 
-    /// Hands `serve` one request after another, parsed, until `stop()` was called and nothing that had arrived is left.
-    /// Called by every worker, for as long as it lives; with a `pulse` it can be watched.
+    /// Hands `serve` one request after another, parsed, until `stop()` was called and nothing that had arrived is left; a
+    /// worker of the reserve leaves earlier. Called by every worker, for as long as it lives; with a `pulse` it can be watched.
     public func run(watchedBy pulse: WorkerPulse = WorkerPulse(), _ serve: (FastCGIRequest) -> Void) {
         turnstile.enter()
         defer { turnstile.leave() }
@@ -73,7 +83,8 @@ public final class FastCGIListener: Sendable {
         }
     }
 
-    /// The next request, parsed. Blocks; nil once `stop()` was called and nothing that had arrived is left.
+    /// The next request, parsed. Blocks; nil once `stop()` was called and nothing that had arrived is left, or when there
+    /// is one worker too many.
     public func next() -> FastCGIRequest? { next(WorkerPulse()) }
 
     private func next(_ pulse: WorkerPulse) -> FastCGIRequest? {
@@ -88,7 +99,9 @@ public final class FastCGIListener: Sendable {
             case .nothing where leavesWhenIdle:
                 wakeOne()  // Each worker that leaves wakes the next: the event is edge-triggered.
                 return nil
-            case .nothing where isCrowded: turnstile.park()
+            case .nothing where isCrowded:
+                if turnstile.reserve.dismisses() { return nil }
+                turnstile.park()
             case .nothing, .interrupted: continue
             case .failed:
                 stop()
@@ -176,11 +189,14 @@ extension FastCGIListener {
         var address = sockaddr()
         var size = socklen_t(MemoryLayout<sockaddr>.size)
         var connection: Int32 = -1
-        var isStarved = connectionCount >= mostConnections
+        let count = connectionCount
+        let isSurplus = count >= mostConnections && isQueueTooOld
+        var isStarved = count >= (isSurplus ? mostConnections + Self.mostSurplus : mostConnections)
         if !isStarved {
             connection = unsafe accept4(socket.descriptor, &address, &size, Int32(SOCK_CLOEXEC.rawValue))
             isStarved = connection < 0 && [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno)
         }
+        noteQueue(of: socket, isLeftAlone: isStarved)
         // Armed again it would be ready again at once. One worker at a time waits here, since the socket is not armed
         // meanwhile; the others go on with the connections that are open.
         if isStarved { turnstile.blocking { _ = poll(nil, 0, Self.starvedPause) } }
@@ -192,7 +208,23 @@ extension FastCGIListener {
         setTimeouts(connection)
         let isUnix = Int32(address.sa_family) == AF_UNIX
         if !isUnix { sendAtOnce(connection) }
-        return Connection(connection, isUnix: isUnix)
+        return Connection(connection, isUnix: isUnix, isSurplus: isSurplus)
+    }
+
+    private var isQueueTooOld: Bool {
+        queuedSince.withLock { $0.map { ContinuousClock.now - $0 >= queuePatience } } ?? false
+    }
+
+    /// Remembers since when somebody has been waiting in the queue.
+    private func noteQueue(of socket: ListeningSocket, isLeftAlone: Bool) {
+        queuedSince.withLock { since in
+            if isLeftAlone {
+                since = since ?? .now
+            } else if since != nil {
+                var watched = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
+                if unsafe poll(&watched, 1, 0) == 0 { since = nil }
+            }
+        }
     }
 
     /// The request on a connection, or nil when there is none yet (the connection waits on) or never will be.
@@ -245,15 +277,24 @@ extension FastCGIListener {
 struct Connection {
     let descriptor: Int32
     let isUnix: Bool
+    /// Accepted although there is no place for it.
+    let isSurplus: Bool
 
-    init(_ descriptor: Int32, isUnix: Bool = false) {
+    private static let unixTag: UInt64 = 1 << 32
+    private static let surplusTag: UInt64 = 1 << 33
+
+    init(_ descriptor: Int32, isUnix: Bool = false, isSurplus: Bool = false) {
         self.descriptor = descriptor
         self.isUnix = isUnix
+        self.isSurplus = isSurplus
     }
 
     init(tag: UInt64) {
-        self.init(Int32(truncatingIfNeeded: tag), isUnix: tag >> 32 == 1)
+        self.init(
+            Int32(truncatingIfNeeded: tag), isUnix: tag & Self.unixTag != 0, isSurplus: tag & Self.surplusTag != 0)
     }
 
-    var tag: UInt64 { UInt64(UInt32(bitPattern: descriptor)) | (isUnix ? 1 << 32 : 0) }
+    var tag: UInt64 {
+        UInt64(UInt32(bitPattern: descriptor)) | (isUnix ? Self.unixTag : 0) | (isSurplus ? Self.surplusTag : 0)
+    }
 }

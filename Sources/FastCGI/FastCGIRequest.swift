@@ -13,11 +13,12 @@ import Glibc
     private var isEnded = false
     /// Set when the end of the response is on the wire already, by our own hand: whether the connection is kept.
     private var keepsAfterEnd: Bool?
-    /// The web server took nothing for the whole of a time limit.
-    private var isStuck = false
+    /// What the last record lacks of its bytes, where the web server took nothing for too long.
+    private var missing: Int?
 
-    /// How long a web server may take nothing of an answer.
-    public static let patience = Duration.seconds(RecordWriter.patienceSeconds)
+    /// How long a web server may take nothing of an answer: it takes it in its own time, but one that takes nothing for so
+    /// long is broken.
+    public static let patience = Duration.seconds(30)
 
     /// How much of a request body is read and thrown away so that the connection can be kept. Nobody sends a body with GET.
     private static let longestDrain = 64 << 10
@@ -90,11 +91,16 @@ import Glibc
         do {
             try writer.write(head, body, isLast: isLast)
         } catch {
-            isStuck = error == .timedOut
-            throw error
+            guard case .timedOut(let missing) = error else { throw .peerGone }
+            self.missing = missing
+            throw .timedOut
         }
         if isLast { keepsAfterEnd = keeps }
     }
+
+    /// Whether it has waited for a place for longer than anybody should, and there is none still: all that is left is to say
+    /// so.
+    public var isSurplus: Bool { connection.isSurplus }
 
     /// True when the web server has closed the connection, as it does when its client has left.
     public var isPeerGone: Bool {
@@ -134,23 +140,31 @@ import Glibc
 
     /// Whether the connection can bring another request: the web server asked for it, and nothing of this one is left.
     private func mayKeep() -> Bool {
-        unsafe request.pointee.keepConnection != 0 && !listener.isStopping && !listener.isFull && drainBody()
+        unsafe request.pointee.keepConnection != 0 && !listener.isStopping && !listener.isFull && !isSurplus
+            && drainBody()
     }
 
-    /// Ends a response that is not whole, so that no web server takes it for whole or caches it.
-    ///
-    /// A record of an invalid version makes nginx, lighttpd and Apache fail the response in every mode of theirs; a
-    /// normal end, or a bare close, does not (measured: nginx without keep-alive would serve and cache the stump).
+    /// Ends a response that is not whole, so that no web server takes it for whole or caches it. Never waits: where there
+    /// is no room for the sign, it follows when there is.
     public func abort() {
         guard !isEnded, keepsAfterEnd == nil else { return finish() }
         isEnded = true
-        let poison: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
-        // Worth waiting for room, but not for a web server that made none before.
-        let flags = isStuck ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL
-        _ = unsafe Glibc.send(connection.descriptor, poison, poison.count, Int32(flags))
-        _ = shutdown(connection.descriptor, Int32(SHUT_RDWR))
-        unsafe FCGX_Free(request, 1)
-        listener.connectionClosed()
+        if missing == nil, sendSign() {
+            _ = shutdown(connection.descriptor, Int32(SHUT_RDWR))
+            unsafe FCGX_Free(request, 1)
+            return listener.connectionClosed()
+        }
+        unsafe FCGX_Free(request, 0)
+        listener.farewells.add(connection.descriptor, missing: missing ?? 0) { [listener] in
+            listener.connectionClosed()
+        }
+    }
+
+    /// False where there is no room.
+    private func sendSign() -> Bool {
+        let sign = Farewells.sign
+        let count = unsafe Glibc.send(connection.descriptor, sign, sign.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        return count >= 0 || errno != EAGAIN
     }
 
     /// Reads the rest of FCGI_STDIN: what is left of it would be taken for the beginning of the next request.

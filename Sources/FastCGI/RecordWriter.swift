@@ -13,12 +13,16 @@ struct RecordWriter {
     /// FastCGI 1.0, 3.3: a record holds up to 65,535 bytes; a multiple of eight keeps the rest aligned for the receiver.
     private static let longestPayload = 65_528
     private static let recordsPerWrite = 16
-    /// A web server takes an answer in its own time; one that takes nothing for so long is broken.
-    static let patienceSeconds = 30
+    /// Why a write ended early.
+    enum Failure: Error, Equatable {
+        case peerGone
+        /// The web server took nothing for too long. The record under way lacks so many bytes.
+        case timedOut(missing: Int)
+    }
 
     /// Writes `head` and then `body` as one stream, and the end of the response behind it if `isLast`, in as few system
     /// calls as the socket takes.
-    func write(_ head: RawSpan, _ body: RawSpan, isLast: Bool) throws(FastCGIError) {
+    func write(_ head: RawSpan, _ body: RawSpan, isLast: Bool) throws(Failure) {
         let failure = unsafe head.withUnsafeBytes { first in
             unsafe body.withUnsafeBytes { second in unsafe write(first, second, isLast) }
         }
@@ -27,7 +31,7 @@ struct RecordWriter {
 
     private func write(
         _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ isLast: Bool
-    ) -> FastCGIError? {
+    ) -> Failure? {
         let limit = Self.recordsPerWrite
         return unsafe withUnsafeTemporaryAllocation(of: RecordHeader.self, capacity: limit) { headers in
             unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: limit * 3 + 1) { vectors in
@@ -78,8 +82,9 @@ struct RecordWriter {
         used += 1
     }
 
-    private func send(_ vectors: UnsafeMutableBufferPointer<iovec>) -> FastCGIError? {
+    private func send(_ vectors: UnsafeMutableBufferPointer<iovec>) -> Failure? {
         var first = 0
+        var sent = 0
         while first < vectors.count {
             guard let base = vectors.baseAddress else { return nil }
             var message = unsafe msghdr()
@@ -89,11 +94,15 @@ struct RecordWriter {
             if taken < 0 {
                 if errno == EINTR { continue }
                 guard errno == EAGAIN else { return .peerGone }
-                guard isWritableInTime() else { return .timedOut }
+                guard turnstile.waitForRoom(on: descriptor) else {
+                    let left = unsafe vectors[first...].reduce(0) { unsafe $0 + Int($1.iov_len) }
+                    return .timedOut(missing: Self.missing(after: sent, of: sent + left))
+                }
                 continue
             }
             // A client that is slow is not stuck as long as it takes something now and then.
             WorkerPulse.current?.beat()
+            sent += taken
             while first < vectors.count, unsafe taken >= vectors[first].iov_len {
                 taken -= unsafe Int(vectors[first].iov_len)
                 first += 1
@@ -106,11 +115,11 @@ struct RecordWriter {
         return nil
     }
 
-    private func isWritableInTime() -> Bool {
-        turnstile.blocking {
-            var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            return unsafe poll(&watched, 1, Int32(Self.patienceSeconds * 1000)) > 0
-        }
+    /// What the record lacks in which `sent` of the `total` bytes of a write end: each but the last has the same length.
+    static func missing(after sent: Int, of total: Int) -> Int {
+        let length = MemoryLayout<RecordHeader>.size + longestPayload
+        let inRecord = sent % length
+        return inRecord == 0 ? 0 : min(length, total - (sent - inRecord)) - inRecord
     }
 }
 

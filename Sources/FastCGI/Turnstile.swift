@@ -18,6 +18,8 @@ public final class Turnstile: Sendable {
     private let parkedCount = Atomic<Int>(0)
     private let isOpen = Atomic<Bool>(false)
     private let parked = Mutex<[Ticket]>([])
+    /// Those that take the places of workers that wait, when no other is left.
+    public let reserve: Reserve
 
     /// Wakes one parked worker.
     private struct Ticket: @unchecked Sendable {
@@ -25,13 +27,24 @@ public final class Turnstile: Sendable {
         let semaphore = DispatchSemaphore(value: 0)
     }
 
-    public init(limit: Int) { self.limit = max(1, limit) }
+    public convenience init(limit: Int) { self.init(limit: limit, Reserve()) }
 
-    /// Runs `body`, which waits for something, while another worker may run instead.
+    init(limit: Int, _ reserve: Reserve) {
+        self.limit = max(1, limit)
+        self.reserve = reserve
+    }
+
+    /// Runs `body`, which waits for something, while another worker may run instead, if need be one of the reserve. A fetch
+    /// waits for its origin and, within that, for web servers: it makes room for one other and not for two.
     public func blocking<Result: ~Copyable, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
+        let pulse = WorkerPulse.current
+        guard pulse?.isAway != true else { return try body() }
+        pulse?.isAway = true
+        defer { pulse?.isAway = false }
         leave()
+        if running.load(ordering: .relaxed) < limit, parkedCount.load(ordering: .relaxed) == 0 { reserve.callUp() }
         defer { enter() }
         return try body()
     }
@@ -48,6 +61,9 @@ public final class Turnstile: Sendable {
         if running.load(ordering: .relaxed) < limit + min(waiting, spare) { wakeOne() }
         return try body()
     }
+
+    /// Waits until a web server takes more of an answer; false when it is to be given up.
+    func waitForRoom(on descriptor: Int32) -> Bool { blocking { reserve.waitForRoom(on: descriptor) } }
 
     /// How many more may run while some wait briefly.
     private var spare: Int { 3 * limit }

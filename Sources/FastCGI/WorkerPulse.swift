@@ -27,7 +27,15 @@ public final class WorkerPulse: Sendable {
     private let steps = Atomic<Int>(0)
     private let state = Mutex(Activity(.idle))
 
+    private let away = Atomic<Bool>(false)
+
     public init() {}
+
+    /// Whether another may run in its place: the turnstile's note.
+    var isAway: Bool {
+        get { away.load(ordering: .relaxed) }
+        set { away.store(newValue, ordering: .relaxed) }
+    }
 
     /// What it is at now.
     public var activity: Activity { state.withLock { $0 } }

@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// Signals are blocked in them: libfcgi does not retry what a signal interrupts, so one would cut a request short.
 @safe final class Crew: Sendable {
-    private let running: Mutex<Int>
-    private let ended = DispatchSemaphore(value: 0)
+    private let members = DispatchGroup()
+    private let hasBegun = Atomic<Bool>(false)
     private let loop: @Sendable () -> Void
 
     /// libcurl with OpenSSL, the deepest thing that runs here, uses a small part of it; untouched pages cost nothing.
@@ -15,21 +15,28 @@ import Synchronization
 
     /// Starts the threads. When the system gives fewer, those are the crew.
     init(count: Int, _ loop: @escaping @Sendable () -> Void) {
-        running = Mutex(0)
         self.loop = loop
-        for _ in 0..<count where start() { running.withLock { $0 += 1 } }
+        for _ in 0..<count { add() }
     }
 
     /// Whether the system gave no thread at all.
-    var isEmpty: Bool { running.withLock { $0 == 0 } }
+    var isEmpty: Bool { !hasBegun.load(ordering: .relaxed) }
 
-    /// Waits until all threads have ended; false when time runs out. Called once.
+    /// Waits until all threads have ended; false when time runs out.
     func wait(until deadline: ContinuousClock.Instant) -> Bool {
-        let count = running.withLock { $0 }
-        for _ in 0..<count {
-            let left = max(.zero, deadline - .now)
-            guard ended.wait(timeout: .now() + .milliseconds(left.wholeMilliseconds)) == .success else { return false }
+        let left = max(.zero, deadline - .now)
+        return members.wait(timeout: .now() + .milliseconds(left.wholeMilliseconds)) == .success
+    }
+
+    /// Starts one thread more; false when the system gives none.
+    @discardableResult
+    func add() -> Bool {
+        members.enter()
+        guard start() else {
+            members.leave()
+            return false
         }
+        hasBegun.store(true, ordering: .relaxed)
         return true
     }
 
@@ -65,7 +72,7 @@ import Synchronization
 
     fileprivate func run() {
         loop()
-        ended.signal()
+        members.leave()
     }
 }
 

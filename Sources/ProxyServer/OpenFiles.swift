@@ -28,5 +28,12 @@ public enum OpenFiles {
     public static let connections = max(4, (limit - forOurselves) / 2)
 
     /// Workers that can all be fetching, each with a connection to an origin, libcurl's own pipes, and one to Redis.
-    static let workers = max(1, (limit - forOurselves) / 2 / 5)
+    static let workers = max(1, (limit - forOurselves) / 2 / descriptorsOfAWorker)
+    private static let descriptorsOfAWorker = 5
+
+    /// Workers that there may be beside `workers`, to serve what is in the cache, with a connection to Redis each: of those
+    /// a few can always be spared.
+    static func reserve(beside workers: Int) -> Int {
+        max(2, (limit - forOurselves) / 2 - workers * descriptorsOfAWorker)
+    }
 }

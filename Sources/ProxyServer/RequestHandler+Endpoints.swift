@@ -3,6 +3,12 @@ import ProxyCore
 
 /// What is answered besides images.
 extension RequestHandler {
+    /// Answers a request, or says that there is no room for it.
+    func take(_ request: FastCGIRequest) {
+        guard request.isSurplus else { return handle(request) }
+        conclusion.end(Exchange(request), .failure(.overloaded))
+    }
+
     /// Answers a request that came where health and statistics are answered, and nothing else.
     func handleStatus(_ request: any GatewayRequest) {
         let exchange = Exchange(request)

@@ -10,6 +10,8 @@ public final class Server: Sendable {
     let handler: RequestHandler
     private let logger: Logger
     private let workers: Int
+    /// Workers that may come in the place of those that all wait.
+    private let reserve: Int
     let work: WorkQueue
 
     /// Workers that run at the same time: one a processor, and two at least, so that one that is held up holds nobody up.
@@ -17,6 +19,9 @@ public final class Server: Sendable {
 
     /// Enough for origins to be slow in, few enough to cost nothing while they rest.
     private static var defaultWorkers: Int { min(max(64, 16 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), 256) }
+
+    /// Enough for a crowd of slow clients; each of them may hold an image in memory.
+    private static let largestReserve = 128
 
     /// `turnstile` and `work` are the listener's: what waits for Redis or an origin lets another worker run, and what has
     /// waited goes on where one is free.
@@ -31,6 +36,8 @@ public final class Server: Sendable {
             configuration, cache: Self.cache(configuration.cache, turnstile, metrics: metrics, logger: logger),
             turnstile: turnstile, work: work, metrics: metrics, logger: logger)
         workers = plan.workers(min(configuration.server.workers ?? Self.defaultWorkers, OpenFiles.workers))
+        let most = workers + min(Self.largestReserve, OpenFiles.reserve(beside: workers))
+        reserve = plan.workers(most) - workers
         handler = RequestHandler(services, workers: workers, memory: MemoryGuard(plan))
         self.logger = logger
     }
@@ -80,14 +87,20 @@ public final class Server: Sendable {
         if services.signing.isRequired, let reason = LibcryptoPrimitives.prepare() {
             logger.error("No signature can be verified", metadata: [LogKeys.reason: "\(reason)"])
         }
-        let pulses = (0..<workers).map { _ in WorkerPulse() }
+        let pulses = (0..<workers + reserve).map { _ in WorkerPulse() }
         let watchdog = Watchdog(
             pulses, .init(services.configuration), work: work, notifier: supervisor, logger: logger)
-        let next = Atomic<Int>(0)
+        let unused = Mutex(pulses)
         let crew = Crew(count: workers) { [handler] in
-            let pulse = pulses[next.add(1, ordering: .relaxed).oldValue]
-            listener.run(watchedBy: pulse) { handler.handle($0) }
+            guard let pulse = unused.withLock({ $0.popLast() }) else {
+                // One that leaves the reserve is about to give its own back.
+                return listener.run { handler.take($0) }
+            }
+            listener.run(watchedBy: pulse) { handler.take($0) }
+            unused.withLock { $0.append(pulse) }
         }
+        services.turnstile.reserve.open(usual: workers, most: reserve) { crew.add() }
+        defer { services.turnstile.reserve.close() }
         guard !crew.isEmpty else {
             logger.critical("No worker can be started")
             return false

@@ -1,16 +1,19 @@
 """Who is dialled, in a network where every address answers: what was refused there was never dialled, and what is just
 outside of what must be refused is served."""
 
+import base64
+import hashlib
+import hmac
 import ipaddress
 import os
 import subprocess
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
 from harness.everywhere import Ear, Everywhere, within
 from harness.handler import EXECUTABLE, Handler, environment, parse_cgi
-from harness.http import Client, proxied
+from harness.http import MOUNT, Client
 from harness.images import png_of_size
 from harness.nginx import Nginx
 
@@ -375,6 +378,113 @@ def test_an_exception_is_for_its_network_and_its_port(excepted, network, routes,
         routes["/r"] = redirect(302, f"http://{authority(address, port)}/b.png")
         assert excepted.get("http://11.0.0.9/r").status == 403
         assert dialled() == [("11.0.0.9", 80)]
+
+
+# MARK: Signatures that others have published, for hosts that have an address only here
+
+GOPHER = "http://golang.org/doc/gopher/frontpage.png"
+CURIOSITY = "http://example.com/images/curiosity.jpg"
+SIGNED = {
+    "camo": "/0f6def1cb147b0e84f39cbddc5ea10c80253a6f3/" + GOPHER.encode().hex(),
+    "camo, query": "/0f6def1cb147b0e84f39cbddc5ea10c80253a6f3?url=" + quote(GOPHER, safe=""),
+    "go-camo": "/D23vHLFHsOhPOcvdxeoQyAJTpvM/aHR0cDovL2dvbGFuZy5vcmcvZG9jL2dvcGhlci9mcm9udHBhZ2UucG5n",
+    "camo, default key": "/265feda3c54706fa6299c86bb17f21c23776ccf2/" + b"http://example.org/".hex(),
+    "willnorris": "/sNDx5zZHx7QfE8E-ijowRreq6CJJBZjwiRfOVk_mkfQQ=/http://test/image",
+}
+# The signature is right, and what is asked for is not made here.
+CHANGES = {
+    "imgproxy": "/oKfUtW34Dvo2BGQehJFR4Nr0_rIjOtdtzJ3QFsUcXH8/rs:fill:300:400:0/g:sm/aHR0cDovL2V4YW1w/bGUuY29tL2ltYWdl/"
+                "cy9jdXJpb3NpdHku/anBn.png",
+    "willnorris": "/r90,sZGTzEm32o4iZ7qcChls3EVYaWyrDd9u0etySo0-WkF8=/http://test/image",
+    "willnorris, two": "/400x400,q40,s0sR2kjyfiF1RQRj4Jm2fFa3_6SDFqdAaDEmy1oD2U-4=/https://octodex.github.com/images/codercat.jpg",
+    "thumbor": "/8ammJH8D-7tXy6kU3lTvoXlhu4o=/300x200/my.server.com/some/path/to/image.jpg",
+    "thumbor, crop": "/B35oBEIwztbc3jm7vsdqLez2C78=/10x10:200x200/300x200/my.server.com/some/path/to/image.jpg",
+    "imagor": "/cST4Ko5_FqwT3BDn-Wf4gO3RFSk=/500x500/top/raw.githubusercontent.com/cshum/imagor/master/testdata/gopher.png",
+}
+# What is only ciphertext was published, without a signature around it.
+ENCRYPTED = "/enc/p5VjorNdhs7mRRw8gA9TWoRlGci3l1kuzqN43UQlRaRIQ0qtBKW3qFABIsx-ZRz_cVc8iVTYbhsNsxNBL1BHaQ"
+
+
+def imgproxy(path):
+    code = hmac.new(b"secret", b"hello" + path.encode(), hashlib.sha256).digest()
+    return "/" + base64.urlsafe_b64encode(code).decode().rstrip("=") + path
+
+
+def thumbor(path):
+    code = hmac.new(b"my-security-key", path.encode(), hashlib.sha1).digest()
+    return f"/{base64.urlsafe_b64encode(code).decode()}/{path}"
+
+
+def own(url):
+    code = hmac.new(b"test", url.encode(), hashlib.sha256).digest()
+    return f"?url={quote(url, safe='')}&s=" + base64.urlsafe_b64encode(code).decode().rstrip("=")
+
+
+OURS = {"imgproxy, encrypted": imgproxy(ENCRYPTED), "imgproxy, plain": imgproxy("/plain/" + quote(CURIOSITY, safe="")),
+        "imgproxy": imgproxy("/aHR0cDovL2V4YW1w/bGUuY29tL2ltYWdl/cy9jdXJpb3NpdHku/anBn"),
+        "thumbor": thumbor("my.server.com/a.jpg"), "own": own(GOPHER)}
+
+
+@pytest.fixture(scope="module")
+def signed(start_inside, network, world):
+    """No list of hosts: the signature is what lets an image through."""
+    for name in ("golang.org", "example.org", "example.com", "octodex.github.com", "test", "my.server.com",
+                 "raw.githubusercontent.com"):
+        network.names.answer(name, PUBLIC)
+    return start_inside(
+        ALLOWED_HOSTS="*", SIGNING_KEYS="first,test,secretkey,c0ffee,my-security-key,mysecret,0x24FEEDFACEDEADBEEFCAFE",
+        DIALECTS="own,camo,imgproxy,willnorris,thumbor", IMGPROXY_KEYS="616161,736563726574", IMGPROXY_SALTS="626262,68656C6C6F",
+        IMGPROXY_SOURCE_URL_ENCRYPTION_KEY="1eb5b0e971ad7f45324c1bb15c947cb207c43152fa5c6c7f35c4f36e0c18e0f1")
+
+
+@pytest.mark.parametrize("path", [*SIGNED.values(), *OURS.values()], ids=[*SIGNED, *(f"our {name}" for name in OURS)])
+def test_published_signatures_let_through_what_they_sign_and_nothing_else(signed, dialled, path):
+    answer = signed.request("GET", MOUNT + path)
+    assert (answer.status, answer.body == BODY, dialled()) == (200, True, [(PUBLIC, 80)])
+    for position in range(1, len(path)):
+        for other in ("A", "b", "/", "%41", ""):
+            changed = path[:position] + other + path[position + 1:]
+            answer = signed.request("GET", MOUNT + changed)
+            assert answer.status in (200, 400, 403, 404), (changed, answer.status)
+            # Other ways to write the same: digits in capitals, padding, bits that mean nothing, slashes that nginx merges.
+            assert answer.status != 200 or same(path, changed), changed
+    dialled()
+
+
+def same(path, changed):
+    """Whether two paths differ in nothing that is signed."""
+    def plain(text):
+        text = unquote(text).replace("=/", "/").replace("//", "/")
+        return text.lower() if text[1:41].isalnum() else text
+    return plain(path) == plain(changed)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_published_signatures_of_changes_are_right_and_refused(signed, dialled, name):
+    path = CHANGES[name]
+    assert (signed.request("GET", MOUNT + path).status, dialled()) == (400, [])
+    signature = path[1:].partition("/")[0]
+    broken = path.replace(signature, signature[::-1])
+    assert (signed.request("GET", MOUNT + broken).status, dialled()) == (403, [])
+
+
+def test_a_signature_counts_once(signed, dialled):
+    """CVE-2026-53501: a signature that is taken off wherever it stands."""
+    path = thumbor("my.server.com/a.jpg")
+    signature = path[1:].partition("/")[0]
+    for changed in (f"/{signature}{path}", f"/{signature}/my.server.com/{signature}/a.jpg", f"/{signature}/my.server.com/a.jpg{signature}",
+                    f"/{signature}/{signature}my.server.com/a.jpg", f"/{signature}/300x{signature}200/my.server.com/a.jpg",
+                    f"/p{path}{path}", f"/unsafe/my.server.com/a.jpg", f"/{signature}/unsafe/my.server.com/a.jpg"):
+        assert (signed.request("GET", MOUNT + changed).status, dialled()) == (403, []), changed
+
+
+def test_a_parameter_more_is_no_signed_url(signed, dialled):
+    path = OURS["own"]
+    evil = "url=" + quote("http://11.0.0.1/b.png", safe="")
+    signature = path.partition("&")[2]
+    for changed in (f"{path}&{evil}", f"?{evil}&{path[1:]}", f"{path}&{signature}", f"{path}&s=", f"{path}&x=1", f"{path}&e=9999999999",
+                    path.partition("&")[0], path.replace("&", ";"), path.replace("%3A", "%253A"), f"{path}%00", f"{path}&URL=a"):
+        assert (signed.request("GET", MOUNT + changed).status, dialled()) == (403, []), changed
 
 
 def test_the_installed_executable_says_the_same(network):

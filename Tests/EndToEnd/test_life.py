@@ -13,7 +13,8 @@ import pytest
 
 from harness import behaviours
 from harness.crowd import Crowd
-from harness.fastcgi import FastCGIClient
+from harness.fastcgi import FastCGIClient, parameters, request_bytes
+from harness.frozen import EPOLL_WAIT, POLL, frozen, threads_in
 from harness.handler import EXECUTABLE, Handler, environment
 from harness.http import MOUNT, Client, proxied
 from harness.images import MIB, png_of_size
@@ -399,3 +400,58 @@ def test_the_watchdog_is_fed_while_every_worker_waits_for_a_slow_origin(start, o
             while supervisor.next(but=None) != {"WATCHDOG": "1"}:
                 pass
     assert "stuck" not in server.log()
+
+
+def fed(supervisor):
+    """How many signs of life have come that nobody has read."""
+    count = 0
+    supervisor.socket.setblocking(False)
+    try:
+        while True:
+            count += supervisor.socket.recv(4096) == b"WATCHDOG=1"
+    except BlockingIOError:
+        return count
+    finally:
+        supervisor.socket.settimeout(20)
+
+
+LIMITS = {"WORKERS": "1", "CACHE": "off", "TOTAL_TIMEOUT": "1s", "FIRST_BYTE_TIMEOUT": "1s", "STALL_TIMEOUT": "1s"}
+
+
+def serves(handler, origin):
+    with FastCGIClient(handler.socket_path) as client:
+        answer = client.get(proxied(origin.serve(behaviours.image(BODY))).partition("?")[2])
+        return answer.response().body == BODY
+
+
+def test_where_nobody_takes_up_work_the_supervisor_is_told_nothing(new_folder, settings, origin, supervisor):
+    """The thread of the only worker stands still in earnest, and goes on afterwards."""
+    handler = Handler(new_folder(), **{**settings, **LIMITS})
+    handler.environment.update(NOTIFY_SOCKET=supervisor.address, WATCHDOG_USEC="600000")
+    with handler.start():
+        [worker] = eventually(lambda: threads_in(handler.pid, EPOLL_WAIT))
+        with frozen(worker):
+            eventually(lambda: "No worker gets on" in handler.log(), "that is seen", within=120)
+            fed(supervisor)
+            with pytest.raises(TimeoutError):
+                supervisor.socket.settimeout(1.5)
+                supervisor.socket.recv(4096)
+        eventually(lambda: fed(supervisor), "it gets on again")
+        assert serves(handler, origin)
+
+
+@pytest.mark.skipif("SOAK" not in os.environ, reason="takes longer than anything may take: a part of `make soak`")
+def test_a_worker_that_is_stuck_is_noticed(new_folder, settings, origin):
+    """One that stands still in the middle of a fetch, for longer than all limits of ours together, is told by name, once."""
+    url = origin.serve(behaviours.silent)
+    with Handler(new_folder(), **{**settings, **LIMITS}).start() as handler, FastCGIClient(handler.socket_path) as client:
+        client.send(request_bytes(parameters(proxied(url).partition("?")[2])))
+        eventually(lambda: origin.requests_for(url))
+        [worker] = eventually(lambda: threads_in(handler.pid, POLL))
+        with frozen(worker):
+            line = eventually(lambda: next((line for line in handler.log().splitlines() if "A worker is stuck" in line), None),
+                              "that is seen", within=200)
+            assert "activity=fetch" in line and "source.host=127.0.0.1" in line
+        assert client.answer().response().status == 504
+        assert serves(handler, origin)
+        assert handler.log().count("A worker is stuck") == 1

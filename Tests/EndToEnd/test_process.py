@@ -262,3 +262,27 @@ def test_memory_does_not_follow_the_size_of_the_image(start, origin):
     assert server.client.get(origin.serve(behaviours.image(large))).body == large
     assert server.handler.peak_resident - idle < 16 * MIB
     assert open_files(server.handler.pid) < 100
+
+
+# In a mount namespace of its own, where nothing can be written anywhere.
+READ_ONLY = """
+set -e
+mount --make-rprivate /
+for place in / /tmp /var /run /home /dev/shm; do
+    mount --bind "$place" "$place"
+    mount -o remount,bind,ro "$place"
+    if touch "$place/written" 2>/dev/null; then exit 1; fi
+done
+exec "$@"
+"""
+
+
+def test_a_read_only_system_is_enough(new_folder, settings, origin):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a system read-only")
+    port = free_port()
+    handler = Handler(new_folder(), listen=f"127.0.0.1:{port}", **{**settings, "CACHE": "off"})
+    handler.command = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", *handler.command]
+    handler.socket_path = ("127.0.0.1", port)
+    with handler.start(), FastCGIClient(handler.socket_path) as client:
+        assert client.get(query(origin.serve(behaviours.image(BODY)))).response().body == BODY

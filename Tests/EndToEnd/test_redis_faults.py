@@ -169,6 +169,13 @@ def test_an_address_that_drops_connections_holds_nobody_up(start, origin):
             filler.close()
 
 
+def test_a_redis_without_an_address_is_no_flood_of_log_lines(start, origin):
+    server = start(CACHE="redis://no-such-host.invalid:6379/0")
+    for _ in range(100):
+        assert image_is_served(server, origin, FAILING)
+    assert len([line for line in server.log().splitlines() if "request finished" not in line]) < 20
+
+
 def test_a_store_that_fails_is_one_warning_and_no_failed_request(start, origin):
     server = start(CACHE=f"redis://127.0.0.1:{free_port()}/0")
     assert image_is_served(server, origin, FAILING)

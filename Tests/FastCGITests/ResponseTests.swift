@@ -1,6 +1,8 @@
-import FastCGI
+import Dispatch
 import Glibc
 import Testing
+
+@testable import FastCGI
 
 extension ListenerTests {
     /// How responses leave.
@@ -115,22 +117,68 @@ extension ListenerTests {
             request.abort()
         }
 
-        /// Aborting must not wait as long once more for a peer that has just been given up.
-        @Test func writingToAPeerThatTakesNothingTimesOut() throws {
+        /// The sign that a response is not whole finds no room then. It must follow, and nobody must wait for that.
+        @Test(
+            "a peer that takes nothing is given up, and is told so when it takes more",
+            arguments: [1, 7, 8, 3 << 20])
+        func givesUp(_ piece: Int) throws {
+            let responder = try Responder(turnstile: Turnstile(limit: 64, Reserve(patience: .milliseconds(50))))
+            let client = try responder.connect()
+            try client.send(WireRequest())
+            let request = try #require(responder.listener.next())
+            let body = pattern(piece)
+            #expect(throws: FastCGIError.timedOut) {
+                while true { try request.send(RawSpan(), RawSpan(_elements: body.span)) }
+            }
+            request.abort()
+            #expect(responder.listener.connectionCount == 1)
+            #expect(throws: FastCGIClient.Failure.invalidRecord(version: 0)) { try client.response() }
+            #expect(client.isAtEnd())
+            while responder.listener.connectionCount > 0 { usleep(1_000) }
+        }
+
+        @Test("an abort waits for nobody") func abortsWithoutRoom() throws {
             let responder = try Responder()
             let client = try responder.connect()
             try client.send(WireRequest())
             let request = try #require(responder.listener.next())
-            var limit = timeval(tv_sec: 0, tv_usec: 20_000)
-            unsafe setsockopt(
-                request.peerDescriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-            let body = pattern(3 << 20)
-            #expect(throws: FastCGIError.timedOut) { try request.send(RawSpan(), RawSpan(_elements: body.span)) }
-            limit = timeval(tv_sec: 0, tv_usec: 0)  // No limit: what blocks now blocks for good.
-            unsafe setsockopt(
-                request.peerDescriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            let filling = pattern(1_000)
+            while unsafe send(request.peerDescriptor, filling, filling.count, Int32(MSG_DONTWAIT)) > 0 {}
             request.abort()
-            #expect(throws: (any Error).self) { try client.response() }
+            #expect(responder.listener.farewells.count == 1)
+            client.close()
+            while responder.listener.farewells.count > 0 { usleep(1_000) }
+            #expect(responder.listener.connectionCount == 0)
+        }
+
+        @Test("of more peers than may be told, the first are not", arguments: [(1, 3)])
+        func tellsSome(_ most: Int, _ count: Int) throws {
+            let farewells = Farewells(most: most)
+            let closed = DispatchGroup()
+            var peers: [Int32] = []
+            for _ in 0..<count {
+                var pair: [Int32] = [0, 0]
+                #expect(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+                let filling = pattern(1_000)
+                while unsafe send(pair[0], filling, filling.count, Int32(MSG_DONTWAIT)) > 0 {}
+                closed.enter()
+                farewells.add(pair[0], missing: 5) { closed.leave() }
+                peers.append(pair[1])
+            }
+            while farewells.count > most { usleep(1_000) }
+            for peer in peers { close(peer) }
+            #expect(closed.wait(timeout: .now() + .seconds(20)) == .success)
+            #expect(farewells.count == 0)
+        }
+
+        @Test(
+            "what a record lacks where a write ended",
+            arguments: [
+                (0, 100, 0), (1, 100, 99), (8, 100, 92), (99, 100, 1), (65_535, 200_000, 1), (65_536, 200_000, 0),
+                (65_537, 200_000, 65_535), (131_073, 131_080, 7), (131_079, 131_080, 1),
+            ])
+        func missing(_ sent: Int, _ total: Int, _ missing: Int) {
+            #expect(RecordWriter.missing(after: sent, of: total) == missing)
         }
     }
 }

@@ -29,11 +29,16 @@ public struct RequestTarget: Sendable {
     /// What follows each of the first slashes.
     ///
     /// Nobody says where the mount point ends: web servers differ in SCRIPT_NAME. A signature that is right says it, and one
-    /// that is looked for in one place more is no easier to forge.
+    /// that is looked for in one place more is no easier to forge. But one that stands in front already is not looked for
+    /// again: what is behind a signature is signed, or it is nothing (CVE-2026-53501 was a path with two).
     var pathsBehindMount: [ArraySlice<UInt8>] {
         let path = path
-        return path.indices.lazy.filter { path[$0] == UInt8(ascii: "/") }.prefix(Self.longestMount + 1).map {
-            path[($0 + 1)...]
+        let slash = UInt8(ascii: "/")
+        return path.indices.lazy.filter { path[$0] == slash }.prefix(Self.longestMount + 1).compactMap { index in
+            let rest = path[(index + 1)...]
+            let signature = rest.prefix { $0 != slash }
+            let mount = path[..<index].split(separator: slash)
+            return mount.contains { $0.elementsEqual(signature) } ? nil : rest
         }
     }
 

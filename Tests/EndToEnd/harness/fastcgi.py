@@ -61,12 +61,12 @@ class Answer:
 
 
 class FastCGIClient:
-    """One connection to the handler's socket."""
+    """One connection to the handler's socket, a path or a (host, port)."""
 
-    def __init__(self, path, timeout=LIVENESS):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, address, timeout=LIVENESS):
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
-        self.socket.connect(path)
+        self.socket.connect(address)
         self.reader = self.socket.makefile("rb")
 
     def send(self, data, piece=None):

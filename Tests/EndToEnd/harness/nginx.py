@@ -39,24 +39,26 @@ http {{
 class Nginx(ManagedProcess):
     """nginx in the foreground, as root or as anybody.
 
-    `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer", "status"): as the deploy files say
+    `buffers=False` makes it pass on what it gets, and no faster than its client reads.
+    `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer", "status"): as the deploy
+    files say
     how.
     `handler_socket` is a path, or a list of the paths of several handlers, which take turns.
     """
 
     scheme = "http"
 
-    def __init__(self, folder, handler_socket, root=None, cache=False, workers=1, on=()):
+    def __init__(self, folder, handler_socket, root=None, cache=False, workers=1, on=(), buffers=True):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "empty"
         self.root.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "nginx.conf"
-        self._render(folder, handler_socket, {*on, *(["cache"] if cache else [])}, workers)
+        self._render(folder, handler_socket, {*on, *(["cache"] if cache else [])}, workers, buffers)
         # -e: the compiled-in path of the first messages is not ours to write to.
         super().__init__("nginx", ["nginx", "-e", "stderr", "-p", folder, "-c", self.configuration], folder)
 
-    def _render(self, folder, handler_socket, on, workers):
+    def _render(self, folder, handler_socket, on, workers, buffers):
         sockets = handler_socket if isinstance(handler_socket, list) else [handler_socket]
         paths = {
             "server unix:/run/image-proxy/image-proxy.sock max_fails=0;": " ".join(
@@ -69,6 +71,8 @@ class Nginx(ManagedProcess):
             text = (DEPLOY / name).read_text()
             for installed, ours in paths.items():
                 text = text.replace(installed, ours)
+            if not buffers:
+                text = text.replace("fastcgi_buffer_size 16k;", "fastcgi_buffer_size 16k; fastcgi_buffering off;")
             for block in on:
                 text = text.replace(f"#{block} ", "")
             (folder / name).write_text(text)

@@ -159,7 +159,7 @@ import Testing
         // The signature, taken out wherever it stands, would leave what was signed (CVE-2026-53501).
         Row(
             "w604AzX3JeZ6sexJMBvZIzupjIM=/evil.example/w604AzX3JeZ6sexJMBvZIzupjIM=/my.server.com/some/path/to/image.jpg",
-            "http://my.server.com/some/path/to/image.jpg"),
+            unsigned),
         Row("w604AzX3JeZ6sexJMBvZIzupjIM=/my.server.com/w604AzX3JeZ6sexJMBvZIzupjIM=/some/path/to/image.jpg", unsigned),
         Row("2RuMurqsrarV7VaTYQClKoNfX6c=/smart/my.server.com/a.jpg", "http://my.server.com/a.jpg"),
         Row("XaCpR_wJ75oXdUsvLMANw6UxBAg=/http://a.example/b%20c.png", "http://a.example/b%20c.png"),
@@ -195,6 +195,24 @@ import Testing
     func mounts(_ mount: String) {
         let path = "\(mount)0f6def1cb147b0e84f39cbddc5ea10c80253a6f3/\(Self.gopherHex)"
         #expect(outcome(SigningSamples.signing([.camo], keys: ["test"]), path) == .success(Self.gopher))
+    }
+
+    /// As long as a signature is taken off wherever it stands, whoever has one can put it where it changes what is read.
+    @Test(
+        "a signature counts once",
+        arguments: [
+            "@/@/$", "p/@/@/$", "@/p/@/$", "@/@$", "@/$@", "@/$/@", "@//$", "@/300x@200/$", "@/unsafe/$", "unsafe/$",
+            "$",
+        ])
+    func signatureTwice(_ form: String) {
+        let thumbor = ("w604AzX3JeZ6sexJMBvZIzupjIM=", "my.server.com/some/path/to/image.jpg")
+        let camo = ("0f6def1cb147b0e84f39cbddc5ea10c80253a6f3", Self.gopherHex)
+        let signing = SigningSamples.signing(Configuration.Dialect.allCases, keys: ["test", "my-security-key"])
+        for (signature, image) in [thumbor, camo] {
+            let path = form.map { $0 == "@" ? signature : $0 == "$" ? image : String($0) }.joined()
+            #expect(outcome(signing, "/" + path) == .failure(.denied(.signature)), "\(path)")
+        }
+        #expect(outcome(signing, "/p/\(thumbor.0)/\(thumbor.1)") == .success("http://\(thumbor.1)"))
     }
 
     @Test func everyDialectAtOnce() {
