@@ -41,8 +41,7 @@ class Nginx(ManagedProcess):
 
     `buffers=False` makes it pass on what it gets, and no faster than its client reads.
     `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer", "status"): as the deploy
-    files say
-    how.
+    files say how.
     `handler_socket` is a path, or a list of the paths of several handlers, which take turns.
     """
 
