@@ -13,8 +13,8 @@ import Glibc
     private var isEnded = false
     /// Set when the end of the response is on the wire already, by our own hand: whether the connection is kept.
     private var keepsAfterEnd: Bool?
-    /// What the last record lacks of its bytes, where the web server took nothing for too long.
-    private var missing: Int?
+    /// Where it was left, when the web server took nothing for too long.
+    private var stump: RecordWriter.Stump?
 
     /// How long a web server may take nothing of an answer: it takes it in its own time, but one that takes nothing for so
     /// long is broken.
@@ -91,8 +91,8 @@ import Glibc
         do {
             try writer.write(head, body, isLast: isLast)
         } catch {
-            guard case .timedOut(let missing) = error else { throw .peerGone }
-            self.missing = missing
+            guard case .timedOut(let stump) = error else { throw .peerGone }
+            self.stump = stump
             throw .timedOut
         }
         if isLast { keepsAfterEnd = keeps }
@@ -149,15 +149,23 @@ import Glibc
     public func abort() {
         guard !isEnded, keepsAfterEnd == nil else { return finish() }
         isEnded = true
-        if missing == nil, sendSign() {
-            _ = shutdown(connection.descriptor, Int32(SHUT_RDWR))
-            unsafe FCGX_Free(request, 1)
-            return listener.connectionClosed()
+        switch stump {
+        case nil: if sendSign() { hangUp() } else { sendSignLater(missing: 0) }
+        case .inRecord(let missing): sendSignLater(missing: missing)
+        // The length that was announced gives it away.
+        case .inLastRecord: hangUp()
         }
+    }
+
+    private func hangUp() {
+        _ = shutdown(connection.descriptor, Int32(SHUT_RDWR))
+        unsafe FCGX_Free(request, 1)
+        listener.connectionClosed()
+    }
+
+    private func sendSignLater(missing: Int) {
         unsafe FCGX_Free(request, 0)
-        listener.farewells.add(connection.descriptor, missing: missing ?? 0) { [listener] in
-            listener.connectionClosed()
-        }
+        listener.farewells.add(connection.descriptor, missing: missing) { [listener] in listener.connectionClosed() }
     }
 
     /// False where there is no room.

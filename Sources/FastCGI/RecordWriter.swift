@@ -16,8 +16,17 @@ struct RecordWriter {
     /// Why a write ended early.
     enum Failure: Error, Equatable {
         case peerGone
-        /// The web server took nothing for too long. The record under way lacks so many bytes.
-        case timedOut(missing: Int)
+        /// The web server took nothing for too long.
+        case timedOut(Stump)
+    }
+
+    /// What the peer has of the record under way.
+    enum Stump: Equatable {
+        /// It lacks so many bytes, and others would have followed it.
+        case inRecord(missing: Int)
+        /// It is the last of a response whose length is known: filled up it would make an image of that length, though a
+        /// wrong one.
+        case inLastRecord
     }
 
     /// Writes `head` and then `body` as one stream, and the end of the response behind it if `isLast`, in as few system
@@ -59,7 +68,8 @@ struct RecordWriter {
                             unsafe vectors[used] = iovec(iov_base: end.baseAddress, iov_len: end.count)
                             used += 1
                         }
-                        if let failure = unsafe send(UnsafeMutableBufferPointer(rebasing: vectors[..<used])) {
+                        let isEnd = isLast && written == total
+                        if let failure = unsafe send(UnsafeMutableBufferPointer(rebasing: vectors[..<used]), isEnd) {
                             return failure
                         }
                     } while written < total
@@ -82,7 +92,8 @@ struct RecordWriter {
         used += 1
     }
 
-    private func send(_ vectors: UnsafeMutableBufferPointer<iovec>) -> Failure? {
+    /// `isEnd` says that these are the last bytes of the response.
+    private func send(_ vectors: UnsafeMutableBufferPointer<iovec>, _ isEnd: Bool) -> Failure? {
         var first = 0
         var sent = 0
         while first < vectors.count {
@@ -96,7 +107,8 @@ struct RecordWriter {
                 guard errno == EAGAIN else { return .peerGone }
                 guard turnstile.waitForRoom(on: descriptor) else {
                     let left = unsafe vectors[first...].reduce(0) { unsafe $0 + Int($1.iov_len) }
-                    return .timedOut(missing: Self.missing(after: sent, of: sent + left))
+                    let missing = Self.missing(after: sent, of: sent + left)
+                    return .timedOut(isEnd && missing == left ? .inLastRecord : .inRecord(missing: missing))
                 }
                 continue
             }

@@ -137,6 +137,27 @@ extension ListenerTests {
             while responder.listener.connectionCount > 0 { usleep(1_000) }
         }
 
+        /// Filled up, the last record would make a body of the length that was announced.
+        @Test("of a response with a length no more comes than was sent")
+        func givesUpInTheLastRecord() throws {
+            let responder = try Responder(turnstile: Turnstile(limit: 64, Reserve(patience: .milliseconds(50))))
+            let client = try responder.connect()
+            try client.send(WireRequest())
+            let request = try #require(responder.listener.next())
+            // Less room than the one record needs.
+            var room: Int32 = 4096
+            unsafe setsockopt(
+                request.peerDescriptor, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size))
+            let last = pattern(60_000)
+            #expect(throws: FastCGIError.timedOut) {
+                try request.send(RawSpan(), RawSpan(_elements: last.span), isLast: true)
+            }
+            request.abort()
+            #expect(responder.listener.farewells.count == 0)
+            #expect(responder.listener.connectionCount == 0)
+            #expect(throws: FastCGIClient.Failure.closed) { try client.response() }
+        }
+
         @Test("an abort waits for nobody") func abortsWithoutRoom() throws {
             let responder = try Responder()
             let client = try responder.connect()
