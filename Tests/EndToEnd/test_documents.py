@@ -145,6 +145,16 @@ def test_it_names_no_place_of_one_machine(page):
     assert re.findall(r"(?<![\w.])/(?:work|home|root|Users)/\S*", PAGES[page]) == []
 
 
+def test_the_architecture_names_types_that_are_there():
+    sources = "\n".join(path.read_text() for path in (PROJECT / "Sources").rglob("*.swift"))
+    types = set(re.findall(r"\b(?:class|struct|enum|protocol) (\w+)", sources))
+    modules = {path.name for path in (PROJECT / "Sources").iterdir()}
+    # Those of others: libfcgi, Swift, the kernel's words.
+    others = {"FCGX_Request", "RawSpan", "Mutex"}
+    named = {name for name in code(prose(PAGES["docs/architecture.md"])) if re.fullmatch(r"[A-Z][A-Za-z]*[a-z][A-Za-z]*", name)}
+    assert len(named) > 30 and named - types - modules <= others
+
+
 # MARK: configuration
 
 
