@@ -6,11 +6,12 @@ import textwrap
 
 import pytest
 
-from harness.documents import MANUAL, blocks, manual_blocks, pages
+from harness.documents import MANUAL, Block, blocks, manual_blocks, pages
+from harness.handler import PROJECT
 from harness.http import MOUNT
 from harness.images import png_of_size
 from harness.machine import ScratchMachine
-from test_deployment_pages import SERVICE, SHIMS, commands, tree
+from test_deployment_pages import SERVICE, SHIMS, commands, package, tree  # noqa: F401 (a fixture)
 
 CONFIGURATION = "/etc/image-proxy/image-proxy.conf"
 # What makes the origin of the test reachable, beside what a page says.
@@ -145,13 +146,12 @@ WALKS = {
 }
 
 
-@pytest.mark.parametrize("page", WALKS)
-def test_who_follows_a_page_gets_to_its_end(page, new_folder, certificates):
-    walk = WALKS[page]
-    with ScratchMachine(new_folder()) as machine:
+def follow(walk, script, folder, certificates, package=None):
+    """Boots a machine, runs the script after the stage of the walk, and holds what it printed to what the walk shows."""
+    with ScratchMachine(folder) as machine:
         if machine.obstacle:
             pytest.skip(machine.obstacle)
-        machine.put(tree(None), "/var/trial/tree.tar")
+        machine.put(tree(package), "/var/trial/tree.tar")
         machine.output("sh", "-c", "mkdir /var/trial/project && tar -xf /var/trial/tree.tar -C /var/trial/project")
         machine.put(png_of_size(20_000), "/var/trial/origin/a.png")
         machine.put(SITEMAP.encode(), "/var/trial/origin/sitemap.xml")
@@ -163,13 +163,33 @@ def test_who_follows_a_page_gets_to_its_end(page, new_folder, certificates):
         for name, text in {**SHIMS, "systemctl": SYSTEMCTL}.items():
             machine.output("chmod", "+x", machine.put(f"#!/bin/sh -e\n{text}\n".encode(), f"/var/trial/bin/{name}"))
         machine.put(walk.stage.encode(), "/var/trial/stage")
-        machine.put(walk.script(page).encode(), "/var/trial/page")
+        machine.put(script.encode(), "/var/trial/page")
         output, log = machine.boot(TRIAL)
     if not output and not log:
         pytest.skip("systemd-nspawn does not boot here")
     assert output.endswith("== to the end\n"), output[-2000:] + log[-4000:]
     for shown in walk.shows:
         assert re.search(shown, output, re.MULTILINE), (shown, output, log[-2000:])
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_who_follows_a_page_gets_to_its_end(page, new_folder, certificates):
+    follow(WALKS[page], WALKS[page].script(page), new_folder(), certificates)
+
+
+def test_who_follows_what_the_package_says_has_it_running(new_folder, certificates, package):
+    text = (PROJECT / "deploy" / "debian" / "image-proxy.README.Debian").read_text()
+    shown = re.findall(r"^ {7}(\S.*)$", text, re.MULTILINE) + re.findall(r"^(?:After|The log)[^:]*: +(.*)$", text, re.MULTILINE)
+    assert len(shown) >= 8
+    place = next(index for index, line in enumerate(shown) if "nginx -t" in line)
+    installed = Walk(["^ok$", "notice Ready"], f"""
+dpkg --install .build/packages/{package.name}
+sed -i 's/^#IMAGE_PROXY_ALLOWED_HOSTS=.*/IMAGE_PROXY_ALLOWED_HOSTS=images.example.com/' {CONFIGURATION}
+systemctl start nginx
+""")
+    included = installed.part(Block("", 1, "nginx", "include snippets/image-proxy-location.conf;\n"))
+    script = "\n".join([*shown[:place], included, *shown[place:]]).replace("journalctl", "journalctl --no-pager")
+    follow(installed, script + "\n", new_folder(), certificates, package)
 
 
 SITEMAP = textwrap.dedent("""\
