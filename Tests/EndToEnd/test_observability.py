@@ -290,6 +290,23 @@ def test_counters_of_others_fail_loudly_without_redis(new_folder, settings):
         assert stats(handler)["cacheAvailable"] is False and stats(handler)["host"] is None
 
 
+def test_what_is_in_memory_is_told_while_redis_is_away(new_folder, settings, origin, images):
+    with Redis(new_folder()) as redis, Handler(
+            new_folder(), **{**settings, "CACHE": redis.unix_address(), "MEMORY_CACHE_SIZE": "1MiB"}) as handler:
+        url, body = origin.serve(behaviours.image(images["png"].body)), images["png"].body
+
+        def is_in_memory():
+            with FastCGIClient(handler.socket_path) as client:
+                assert client.get(f"url={url}").response().body == body
+            return stats(handler)["process"]["memoryCacheImages"] == 1
+        eventually(is_in_memory, "the image in memory")
+        redis.kill()
+        eventually(lambda: not stats(handler)["cacheAvailable"], "the news of Redis")
+        process = stats(handler)["process"]
+        assert (process["memoryCacheImages"], process["memoryCacheBytes"] >= len(body)) == (1, True)
+        assert "\nimage_proxy_memory_cache_images 1\n" in ask(handler, "metrics").body.decode()
+
+
 def test_the_status_listener_answers_while_every_worker_is_busy(new_folder, settings, redis, databases, origin):
     folder = new_folder()
     path = str(folder / "status.sock")

@@ -77,8 +77,6 @@ struct CacheOverview: Sendable {
     /// Whether they were made out of a sample, because nobody has counted yet.
     var isEstimate = false
     var server: CacheServer?
-    /// What is in this process's memory.
-    var memory: (bytes: Int, entries: Int)?
 }
 
 /// What Redis says of itself.
@@ -96,6 +94,8 @@ struct CacheServer: Sendable, Equatable {
 
 extension CacheTier {
     func overview() throws(CacheFailure) -> CacheOverview { CacheOverview(statistics: try statistics()) }
+
+    var memoryUsage: (bytes: Int, entries: Int)? { nil }
 
     func watched() {}
 

@@ -22,6 +22,8 @@ protocol CacheTier: Sendable {
     func statistics() throws(CacheFailure) -> CacheStatistics
     /// What is in the cache, in a time that does not grow, and what is known of the cache itself.
     func overview() throws(CacheFailure) -> CacheOverview
+    /// What is in this process's memory, whether the cache answers or not; nil without a memory.
+    var memoryUsage: (bytes: Int, entries: Int)? { get }
     /// Somebody watches what `overview` tells: it had better be new.
     func watched()
     /// Whether `overview` was asked for what only `keepCount` can find out.

@@ -74,11 +74,9 @@ final class TieredCache: CacheTier {
 
     func statistics() throws(CacheFailure) -> CacheStatistics { try redis.statistics() }
 
-    func overview() throws(CacheFailure) -> CacheOverview {
-        var overview = try redis.overview()
-        overview.memory = memory.usage
-        return overview
-    }
+    func overview() throws(CacheFailure) -> CacheOverview { try redis.overview() }
+
+    var memoryUsage: (bytes: Int, entries: Int)? { memory.usage }
 
     func watched() { redis.watched() }
 

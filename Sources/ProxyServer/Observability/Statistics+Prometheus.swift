@@ -95,6 +95,10 @@ extension Statistics {
         gauge("image_proxy_store_waiting_bytes", storeBudget.usage, "Bytes of images that wait for the cache.")
         gauge(
             "image_proxy_cache_gate_bytes", configuration.cache.maximumSize.bytes, "The largest image that is cached.")
+        if let memory = cache?.memoryUsage {
+            gauge("image_proxy_memory_cache_bytes", memory.bytes, "Bytes of images in the memory of this process.")
+            gauge("image_proxy_memory_cache_images", memory.entries, "Images in the memory of this process.")
+        }
         gauge("image_proxy_cache_available", snapshot.overview == nil ? 0 : 1, "Whether the cache answers: 1 or 0.")
     }
 
@@ -108,12 +112,6 @@ extension Statistics {
         func sample(_ name: String, _ kind: PrometheusText.Kind, _ value: Int, _ help: String) {
             text.metric(name, kind, help)
             text.sample(name, [], "\(value)")
-        }
-        if let memory = overview.memory {
-            sample(
-                "image_proxy_memory_cache_bytes", .gauge, memory.bytes, "Bytes of images in the memory of this process."
-            )
-            sample("image_proxy_memory_cache_images", .gauge, memory.entries, "Images in the memory of this process.")
         }
         guard let server = overview.server else { return }
         sample("image_proxy_redis_memory_used_bytes", .gauge, server.usedMemory, "Memory that Redis uses.")

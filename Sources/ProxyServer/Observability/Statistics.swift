@@ -60,8 +60,9 @@ struct Statistics: Sendable {
         text.member("startedAt", .integer(process.startedAt))
         text.member("time", .integer(snapshot.time))
         text.member("residentMemory", process.residentMemory.map { .integer(Int64($0)) } ?? .null)
-        text.member("memoryCacheBytes", .integer(Int64(snapshot.overview?.memory?.bytes ?? 0)))
-        text.member("memoryCacheImages", .integer(Int64(snapshot.overview?.memory?.entries ?? 0)))
+        let memory = cache?.memoryUsage
+        text.member("memoryCacheBytes", .integer(Int64(memory?.bytes ?? 0)))
+        text.member("memoryCacheImages", .integer(Int64(memory?.entries ?? 0)))
         text.member("storeWaitingBytes", .integer(Int64(storeBudget.usage)))
         text.member("maxCacheSize", .integer(Int64(configuration.cache.maximumSize.bytes)))
     }
