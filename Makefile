@@ -25,10 +25,10 @@ run: ## show proxied images in a browser (SERVER=nginx or SERVER=lighttpd); Ctrl
 test: ## build and run every test, unit and end to end
 	@scripts/test
 
-test-asan: ## run the unit tests, and the hostile end-to-end tests, under AddressSanitizer
+test-asan: ## run the unit tests, and the end-to-end tests behind nginx, under AddressSanitizer
 	@scripts/test-sanitized address
 
-test-tsan: ## run the unit tests under ThreadSanitizer
+test-tsan: ## run the same under ThreadSanitizer
 	@scripts/test-sanitized thread
 
 fuzz: ## feed the parsers that strangers reach with libFuzzer's inputs, for FUZZ=60 seconds in all

@@ -10,7 +10,7 @@ import pytest
 
 from harness.certificates import Certificates
 from harness.front import KINDS, Front
-from harness.handler import EXECUTABLE
+from harness.handler import EXECUTABLE, SANITIZER
 from harness.images import every_format
 from harness.origin import Origin
 from harness.process import ManagedProcess
@@ -20,6 +20,11 @@ from harness.redis import Redis
 def pytest_collection_modifyitems(session, config, items):
     if not EXECUTABLE.exists():
         pytest.exit(f"there is no {EXECUTABLE}: run `make build` first, or set IMAGE_PROXY_EXECUTABLE", returncode=2)
+    if SANITIZER:
+        reason = pytest.mark.skip(reason=f"measures or limits what {SANITIZER} sanitizing changes")
+        for item in items:
+            if item.get_closest_marker("figures"):
+                item.add_marker(reason)
 
 
 def pytest_configure(config):

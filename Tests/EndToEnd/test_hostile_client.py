@@ -97,6 +97,7 @@ def test_a_parameter_that_comes_twice_is_read_in_one_way(nginx, origin, canary, 
         assert client.answer().response().status in (200, 400, 403)
 
 
+@pytest.mark.figures
 def test_a_client_that_never_reads_costs_no_more_than_its_share(start, origin):
     """Thirty clients that take nothing, of images too large to be kept: memory is bounded and others are served."""
     server = start(WORKERS="8", CACHE="off")

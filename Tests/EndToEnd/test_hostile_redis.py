@@ -240,6 +240,7 @@ def test_trouble_is_not_paid_by_each_request(start, lying, origin):
     stopped.set()
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("size", [64 * MIB, 512 * 1024 * 1024 - 1], ids=["64-MiB", "512-MiB"])
 def test_a_value_that_is_too_large_is_not_read(start, lying, origin, size):
     liar = lying()

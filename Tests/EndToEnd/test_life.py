@@ -328,6 +328,7 @@ def is_keeper(handler):
         return b"SUCCESSION=" in environment.read()
 
 
+@pytest.mark.figures
 def test_a_kept_process_is_small_and_holds_the_sockets_alone(start, origin):
     server = start()
     for _ in range(20):

@@ -56,6 +56,7 @@ def stuck(server, origin, count):
             client.close()
 
 
+@pytest.mark.figures
 def test_hits_pass_a_thousand_requests_that_are_stuck(start, origin, enough_files):
     """Every hit is answered while others are stuck; which takes a worker that none of those can have."""
     server = start(FIRST_BYTE_TIMEOUT="10m", TOTAL_TIMEOUT="10m", MEMORY_CACHE_SIZE="16MiB")
@@ -168,6 +169,7 @@ def test_a_client_that_is_given_up_sees_it(start, origin, enough_files):
     assert not is_complete and len(rest) < len(large)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("space", [160, 256])
 def test_little_memory_is_503_and_not_a_crash(start, origin, space):
     """A crowd of images that would all be kept, larger than the address space together."""
@@ -189,6 +191,7 @@ def test_little_memory_is_503_and_not_a_crash(start, origin, space):
     eventually(lambda: server.client.get(small).body == BODY, within=RECOVERY)
 
 
+@pytest.mark.figures
 def test_a_control_group_with_little_memory_is_503_and_not_an_end(new_folder, settings, origin):
     """A limit of what is resident, at which the kernel ends a process instead of refusing it memory."""
     group = MemoryGroup(96 * MIB)
@@ -218,6 +221,7 @@ def test_a_control_group_with_little_memory_is_503_and_not_an_end(new_folder, se
         group.stop()
 
 
+@pytest.mark.figures
 def test_many_hits_with_little_memory_are_no_crash(start, origin):
     server = start(options={"ulimits": {"as": str(160 * MIB)}}, MEMORY_CACHE_SIZE="64MiB")
     urls = [origin.serve(behaviours.image(png_of_size(3 * MIB + number))) for number in range(24)]

@@ -234,6 +234,7 @@ def test_256_at_once(start, origin):
     assert server.client.get(origin.serve(behaviours.image(BODY))).status == 200
 
 
+@pytest.mark.figures
 def test_nothing_leaks(start, origin, images):
     server = start()
 
@@ -253,6 +254,7 @@ def test_nothing_leaks(start, origin, images):
     assert server.handler.resident < resident * 1.1 + 4 * MIB
 
 
+@pytest.mark.figures
 def test_memory_does_not_follow_the_size_of_the_image(start, origin):
     server = start()
     for _ in range(3):

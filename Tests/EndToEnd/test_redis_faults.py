@@ -183,6 +183,7 @@ def test_a_store_that_fails_is_one_warning_and_no_failed_request(start, origin):
     assert len(warnings) <= 2
 
 
+@pytest.mark.figures
 def test_what_waits_for_the_cache_has_a_bound(start, origin, own_redis):
     """With Redis frozen and many large images, memory stays bounded: 40 x 4 MiB would be 160 MiB and 213 as base64."""
     server = start(CACHE=own_redis.unix_address())

@@ -174,6 +174,7 @@ def own_origin():
         yield server
 
 
+@pytest.mark.figures
 def test_soak(start, new_folder, own_origin):
     with Redis(new_folder(), "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru") as redis:
         server = start(

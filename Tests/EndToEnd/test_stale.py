@@ -394,6 +394,7 @@ def test_fields_that_make_no_sense_are_as_good_as_missing(nginx, origin, fields)
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("shift, asked", [("+30m", 1), ("-30s", 1), ("+90m", 2), ("-90m", 2), ("+20y", 2), ("-20y", 2)])
 def test_a_process_whose_clock_jumped(settings, redis, databases, origin, shift, asked):
     """An hour's image: at another time it is fresh, stale, or not of this world; it is never served wrongly, and nothing fails."""

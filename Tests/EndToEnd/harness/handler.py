@@ -13,9 +13,14 @@ PROJECT = Path(__file__).resolve().parents[3]
 EXECUTABLE = Path(os.environ.get("IMAGE_PROXY_EXECUTABLE", PROJECT / ".build" / "release" / "image-proxy"))
 
 
+# "address" or "thread" where the executable has that sanitizer in it.
+SANITIZER = os.environ.get("IMAGE_PROXY_SANITIZER")
+
+
 def environment(settings):
     """What the handler sees: its settings (`ALLOWED_HOSTS="*"`) and nothing else of ours that could steer it."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS") if name in os.environ}
+    passed = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "TSAN_OPTIONS")
+    inherited = {name: os.environ[name] for name in passed if name in os.environ}
     return {**inherited, **{f"IMAGE_PROXY_{name}": str(value) for name, value in settings.items()}}
 
 
