@@ -133,6 +133,8 @@ struct ImageResponder: Sendable {
         var control = "public, max-age=\(left)"
         let window = stored.staleWhileRevalidate
         if window > 0 { control += ", stale-while-revalidate=\(window)" }
+        // What the origin says to every cache is passed on (RFC 9111, 5.2).
+        if stored.mustRevalidate { control += ", must-revalidate" }
         fields.append(("Cache-Control", control))
         fields.append(("Age", "\(stored.age(at: now))"))
         if let etag = stored.validators.etag { fields.append(("ETag", etag.text)) }

@@ -1,5 +1,9 @@
 """Caches between us and browsers: nginx's own cache of the handler, and an nginx that plays a CDN. They do what we say."""
 
+import re
+import signal
+import time
+
 import pytest
 
 from harness import behaviours
@@ -128,3 +132,35 @@ def test_head_poisons_nothing(edge, origin):
     for _ in range(2):
         answer = cache.client.get(url)
         assert (answer.status, answer.body == BODY, answer.complete) == (200, True, True)
+
+
+@pytest.mark.parametrize("age, left, swr", [(0, 100, 0), (50, 50, 0), (3600, 10, 0), (3600, 10, 60), (100, 10, 3600), (100, -5, 60)])
+def test_nobody_keeps_an_image_for_longer_than_its_origin_allows(start, origin, age, left, swr):
+    """Our `max-age` is what is left, and `Age` is there too. A cache that does not look at `Age`, as nginx, keeps the image
+    for what is left; one that does (RFC 9111, 4.2) for less, and never for longer."""
+    server = start()
+    url = origin.serve(behaviours.status("500 Not Asked"))
+    put(server.redis, url, record(BODY, left=left, age=age, etag="abcdef", swr=swr))
+    allowed = time.time() + left + swr + 1
+    answer = server.client.get(url)
+    said = {name: int(value) for name, value in re.findall(r"([a-z-]+)=(\d+)", answer.header("Cache-Control"))}
+    assert answer.is_hit and int(answer.header("Age")) >= age
+    fresh, stale = said["max-age"], said.get("stale-while-revalidate", 0)
+    assert fresh == 0 if left < 0 else left - 2 <= fresh <= left
+    # Of what is stale already nginx keeps nothing.
+    assert time.time() + (fresh + stale if fresh else 0) <= allowed
+    assert time.time() + max(0, fresh + stale - int(answer.header("Age"))) <= allowed
+
+
+def test_nginx_serves_stale_what_may_be_and_nothing_else(start, origin):
+    """The deploy file leaves it to what we send, so that the origin's `must-revalidate` reaches nginx."""
+    server = start(options={"cache": True})
+    permitted, forbidden = (origin.serve(behaviours.status("500 Not Asked")) for _ in range(2))
+    put(server.redis, permitted, record(BODY, left=3, etag="abcdef", swr=3600))
+    put(server.redis, forbidden, record(BODY, left=3, etag="abcdef", mustRevalidate=True))
+    answers = [server.client.get(url) for url in (permitted, forbidden)]
+    assert ["must-revalidate" in answer.header("Cache-Control") for answer in answers] == [False, True]
+    server.handler.stop(signal.SIGKILL)
+    eventually(lambda: x_cache(server.client.get(permitted)) == "STALE", "nginx stands in for the handler")
+    assert server.client.get(permitted).body == BODY
+    eventually(lambda: server.client.get(forbidden).status == 503, "nginx has nothing to say")

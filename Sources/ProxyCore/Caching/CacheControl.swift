@@ -23,6 +23,9 @@ public struct CacheControl: Equatable, Sendable {
         }
     }
 
+    /// Whether a shared cache must not use the response once it is stale, whatever else is said (RFC 9111, 4.2.4).
+    var forbidsStale: Bool { noCache || mustRevalidate || proxyRevalidate }
+
     private mutating func take(_ directive: ArraySlice<UInt8>) {
         let equals = directive.firstIndex(of: UInt8(ascii: "=")) ?? directive.endIndex
         let name = FieldText.trimmed(directive[..<equals])

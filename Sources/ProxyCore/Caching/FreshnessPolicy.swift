@@ -55,7 +55,7 @@ public struct FreshnessPolicy: Equatable, Sendable {
             response.freshnessLifetime(control, receivedAt: receivedAt) ?? StoredResponse.sum(imageTTL, age)
         return storable(
             validators, lifetime: control.noCache ? nil : lifetime, windows: windows(control, lifetime: lifetime),
-            age: age, receivedAt: receivedAt)
+            mustRevalidate: control.forbidsStale, age: age, receivedAt: receivedAt)
     }
 
     /// Renews a stored response by a 304 (RFC 9111, 4.3.4): what the 304 says counts, and of the rest what is known.
@@ -77,6 +77,7 @@ public struct FreshnessPolicy: Equatable, Sendable {
             validators, lifetime: isNeverFresh ? nil : lifetime,
             windows: isSilent
                 ? (stored.staleWhileRevalidate, stored.staleIfError) : windows(control, lifetime: lifetime),
+            mustRevalidate: isSilent ? stored.mustRevalidate : control.forbidsStale,
             age: response.initialAge(requestedAt: requestedAt, receivedAt: receivedAt), receivedAt: receivedAt)
     }
 }
@@ -108,7 +109,7 @@ extension FreshnessPolicy {
     /// it to shared caches in so many words. So `s-maxage` takes away what the operator would grant, and no more. A
     /// lifetime of 0 is a wish to be asked every time, and the operator's while-revalidate would thwart it.
     private func windows(_ control: CacheControl, lifetime: Int64) -> Windows {
-        guard !control.noCache, !control.mustRevalidate, !control.proxyRevalidate else { return (0, 0) }
+        guard !control.forbidsStale else { return (0, 0) }
         let limit = StoredResponse.seconds(maximumTTL)
         let isOurs = control.sMaxAge == nil
         return (
@@ -119,14 +120,16 @@ extension FreshnessPolicy {
 
     /// A lifetime of nil is that of what is never fresh, and no bound of the operator changes it.
     private func storable(
-        _ validators: Validators, lifetime: Int64?, windows: Windows, age: Int64, receivedAt: Int64
+        _ validators: Validators, lifetime: Int64?, windows: Windows, mustRevalidate: Bool, age: Int64,
+        receivedAt: Int64
     ) -> Storability {
         let generatedAt = max(0, StoredResponse.difference(receivedAt, age))
         let left = lifetime.map { min(raised(StoredResponse.difference($0, age)), maximumTTL) }
         let response = StoredResponse(
             validators: validators, generatedAt: generatedAt,
             freshUntil: left.map { max(0, StoredResponse.sum(receivedAt, $0)) } ?? generatedAt,
-            staleWhileRevalidate: windows.whileRevalidate, staleIfError: windows.ifError)
+            staleWhileRevalidate: windows.whileRevalidate, staleIfError: windows.ifError,
+            mustRevalidate: mustRevalidate)
         guard response.retainedUntil > receivedAt else { return .notStorable(reason: .unusable) }
         return .storable(response)
     }

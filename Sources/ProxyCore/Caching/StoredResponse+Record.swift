@@ -1,5 +1,5 @@
 /// A response as the extra fields of its record: `etag`, `weakEtag` or, for a tag of our own, `contentTag`, each without
-/// its quotes, which would have to be escaped; `lastModified`, `generatedAt`, `swr`, `sie`.
+/// its quotes, which would have to be escaped; `lastModified`, `generatedAt`, `swr`, `sie`, `mustRevalidate`.
 extension StoredResponse {
     /// The most bytes of JSON that the extra fields take: with the record's own they fit in `ImageRecord.tailLength`.
     static let extraLength = 330
@@ -15,7 +15,8 @@ extension StoredResponse {
             generatedAt: record.integer("generatedAt", in: 0...8_640_000_000_000_000) ?? record.cachedAt,
             freshUntil: record.expiresAt,
             staleWhileRevalidate: record.seconds("swr"),
-            staleIfError: record.seconds("sie"))
+            staleIfError: record.seconds("sie"),
+            mustRevalidate: record[extra: "mustRevalidate"] == .boolean(true))
     }
 
     /// The extra fields of the record. An entity tag of which so much is escaped that they would be too long is left out.
@@ -24,6 +25,7 @@ extension StoredResponse {
             JSONField("generatedAt", .integer(max(0, generatedAt))),
             staleWhileRevalidate > 0 ? JSONField("swr", .integer(Int64(staleWhileRevalidate))) : nil,
             staleIfError > 0 ? JSONField("sie", .integer(Int64(staleIfError))) : nil,
+            mustRevalidate ? JSONField("mustRevalidate", .boolean(true)) : nil,
             validators.lastModified.map { JSONField("lastModified", .integer($0)) },
         ].compactMap(\.self)
         guard let etag = validators.etag else { return fields }

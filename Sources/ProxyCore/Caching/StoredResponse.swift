@@ -10,16 +10,19 @@ public struct StoredResponse: Equatable, Sendable {
     public var staleWhileRevalidate: Int
     /// Seconds behind `freshUntil` in which it is still served, when its origin fails (RFC 5861, 4).
     public var staleIfError: Int
+    /// Whether its origin forbids every cache to use it stale (RFC 9111, 4.2.4).
+    public var mustRevalidate: Bool
 
     public init(
         validators: Validators = Validators(), generatedAt: Int64, freshUntil: Int64, staleWhileRevalidate: Int = 0,
-        staleIfError: Int = 0
+        staleIfError: Int = 0, mustRevalidate: Bool = false
     ) {
         self.validators = validators
         self.generatedAt = generatedAt
         self.freshUntil = freshUntil
         self.staleWhileRevalidate = staleWhileRevalidate
         self.staleIfError = staleIfError
+        self.mustRevalidate = mustRevalidate
     }
 
     /// How a response may be used at a time.

@@ -182,6 +182,18 @@ import Testing
         #expect(response.staleIfError == sie)
     }
 
+    @Test(
+        "what the origin says to every cache is kept to be passed on",
+        arguments: [
+            ("max-age=60, must-revalidate", true), ("max-age=60, proxy-revalidate", true), ("no-cache", true),
+            ("max-age=60", false), ("s-maxage=60", false), ("max-age=60, stale-if-error=0", false),
+        ])
+    func mustRevalidate(_ control: String, _ isForbidden: Bool) throws {
+        let fields = originFields(["cache-control: \(control)", "etag: \"a\""])
+        let judgement = freshnessPolicy().judge(fields, requestedAt: arrival, receivedAt: arrival)
+        #expect(try #require(judgement.response).mustRevalidate == isForbidden)
+    }
+
     @Test func anOriginThatIsNotHeardHasAFixedLifetime() {
         let policy = freshnessPolicy {
             $0.ignoresOriginCacheControl = true

@@ -41,6 +41,19 @@ import Testing
     }
 
     @Test(
+        "stale use is forbidden until the origin says otherwise",
+        arguments: [
+            ("etag: \"a\"", true), ("cache-control: max-age=9", false), ("cache-control: must-revalidate", true),
+        ])
+    func mustRevalidate(_ line: String, _ isForbidden: Bool) throws {
+        var stored = stored
+        stored.mustRevalidate = true
+        let judgement = freshnessPolicy().renewed(
+            stored, by: originFields([line]), requestedAt: arrival, receivedAt: arrival)
+        #expect(try #require(judgement.response).mustRevalidate == isForbidden)
+    }
+
+    @Test(
         "a 304 can end the storing",
         arguments: [
             ("cache-control: no-store", NotStorable.noStore), ("cache-control: private", .isPrivate),

@@ -112,6 +112,9 @@ private let start: Int64 = 1_700_000_000_000
         StoredResponse(
             validators: Validators(lastModified: 784_111_777), generatedAt: start, freshUntil: start + 86_400_000,
             staleIfError: 5),
+        StoredResponse(
+            validators: Validators(etag: EntityTag("\"a\"")), generatedAt: start, freshUntil: start + 86_400_000,
+            mustRevalidate: true),
     ]
 
     @Test("it comes back from its record, through JSON", arguments: responses)
@@ -131,6 +134,7 @@ private let start: Int64 = 1_700_000_000_000
         JSONField("generatedAt", .string("1")), JSONField("generatedAt", .number(1.5)), JSONField("swr", .integer(-1)),
         JSONField("swr", .integer(1 << 31 + 1)), JSONField("swr", .boolean(true)), JSONField("sie", .integer(.max)),
         JSONField("sie", .integer(.min)), JSONField("sie", .number(.infinity)), JSONField("ETag", .string("\"a\"")),
+        JSONField("mustRevalidate", .string("true")), JSONField("mustRevalidate", .integer(1)),
     ]
 
     @Test("a field that makes no sense is ignored", arguments: nonsense) func ignores(_ field: JSONField) {
