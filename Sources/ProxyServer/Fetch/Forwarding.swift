@@ -75,7 +75,7 @@ extension Forwarding {
 
     /// Finds out whether another process asks for this image, and waits for it if so.
     private func agree() -> Agreement {
-        guard fetch.isShared else { return .ask(nil) }
+        guard fetch.isShared else { return agreeAlone() }
         let deadline = ContinuousClock.now + Self.patience
         var pause = Self.firstPause
         var hasWaited = false
@@ -97,6 +97,33 @@ extension Forwarding {
             usleep(useconds_t(clamping: pause.wholeMilliseconds * 1000))
             pause = min(pause * 2, Self.longestPause)
         }
+    }
+}
+
+extension Forwarding {
+    /// Whether it is a HEAD that asks: it shares no fetch, but what is known of an image is known to it, too.
+    private var isHead: Bool { fetch.leader.map { $0.exchange.writer.dropsBody && !$0.isApart } ?? false }
+
+    private func agreeAlone() -> Agreement {
+        guard isHead else { return .ask(nil) }
+        switch handler.leases.claim(fetch.image.urlText) {
+        case .granted(let lease): handler.leases.end(lease)
+        case .left(let verdict): if let failure = verdict.failure { return .failed(failure) }
+        case .taken, .unavailable: break
+        }
+        return .ask(nil)
+    }
+
+    /// Tells the other processes what came of it. A HEAD holds no lease while it asks, so that no GET waits for it.
+    private func leave(_ verdict: Verdict?, _ lease: FetchLease?) {
+        var lease = lease
+        if lease == nil, isHead, verdict?.failure != nil,
+            case .granted(let own) = handler.leases.claim(fetch.image.urlText)
+        {
+            lease = own
+        }
+        guard let lease else { return }
+        handler.leases.end(lease, leaving: verdict, for: verdict.map { duration(of: $0) } ?? .zero)
     }
 }
 
@@ -159,37 +186,49 @@ extension Forwarding {
 
     /// What is in the cache is good for some more time.
     private func renew(_ lease: FetchLease?, by fields: OriginFields, _ requestedAt: Int64, _ receivedAt: Int64) {
-        let isRenewed = fetch.stale.map { renew($0, by: fields, requestedAt, receivedAt) } ?? true
+        let renewal = fetch.stale.map { renew($0, by: fields, requestedAt, receivedAt) } ?? .renewed
         services.accessLog.metrics.revalidated.add()
         if let lease { handler.leases.end(lease) }
-        guard isRenewed else {
+        guard renewal != .otherImage else {
             handler.resume(waiting())
             if let leader = fetch.leader { handler.answerAgain(leader) }
             return
         }
+        let isKept = renewal == .renewed
         let answer: RequestHandler.LateAnswer = { (exchange, miss) throws(ProxyError) in
-            try exchange.answer(miss.image, .forwarded(.stale, status: 304, isStored: true)) { _ in true }
+            let status = CacheStatus.forwarded(.stale, status: 304, isStored: isKept)
+            return try exchange.answer(miss.image, status, mayBeKept: isKept) { _ in true }
         }
         for miss in waiting() { handler.resume(miss, answer) }
         if let leader = fetch.leader { handler.answer(leader, answer) }
+        if !isKept { services.cache?.remove(fetch.image.urlText) }
     }
 
-    /// False when the origin speaks of another image than the one that is in the cache, which is then forgotten.
+    /// What a 304 says about the image in the cache.
+    private enum Renewal {
+        case renewed
+        /// It is good for those who wait, and may not be kept any longer: whoever comes late asks for himself.
+        case lastUse
+        /// It is another than the origin speaks of, and has been forgotten.
+        case otherImage
+    }
+
     private func renew(
         _ stale: StaleImage, by fields: OriginFields, _ requestedAt: Int64, _ receivedAt: Int64
-    ) -> Bool {
-        guard let cache = services.cache else { return true }
+    ) -> Renewal {
+        guard let cache = services.cache else { return .renewed }
         let renewed = services.freshness.renewed(
             stale.response, by: fields, requestedAt: requestedAt, receivedAt: receivedAt)
         switch renewed {
         case .storable(let response): renew(stale, as: response, in: cache)
         case .notStorable(.otherRepresentation):
             cache.remove(fetch.image.urlText)
-            return false
-        // It is good this once.
-        case .notStorable: break
+            return .otherImage
+        // It is good this once, and may be again.
+        case .notStorable(.unusable): break
+        case .notStorable: return .lastUse
         }
-        return true
+        return .renewed
     }
 
     private func renew(_ stale: StaleImage, as response: StoredResponse, in cache: any CacheTier) {
@@ -210,10 +249,7 @@ extension Forwarding {
     private func fail(
         _ error: ProxyError, _ lease: FetchLease?, _ leader: Miss?, _ followers: [Miss], isKnown: Bool = false
     ) {
-        let verdict = Verdict(error)
-        if let lease {
-            handler.leases.end(lease, leaving: verdict, for: verdict.map { duration(of: $0) } ?? .zero)
-        }
+        if !isKnown { leave(Verdict(error), lease) }
         if case .upstream(.missing) = error, fetch.stale != nil { services.cache?.remove(fetch.image.urlText) }
         // The one who led has left; the others begin anew.
         if error == .clientGone {
@@ -244,10 +280,12 @@ extension Forwarding {
 }
 
 extension ProxyError {
-    /// Whether a stale image is better than this error: the origin is in trouble, and has not said anything about it.
+    /// Whether a stale image is better than this error: the origin is in trouble, and has not said anything about it. What
+    /// it refuses, it has said something about (RFC 9111, 4.3.3), unless it was only asked at a bad time.
     fileprivate var permitsStale: Bool {
         switch self {
         case .upstream(.missing): false
+        case .upstream(.status(let status)): !(400..<500).contains(status) || [408, 425, 429].contains(status)
         case .upstream, .overloaded: true
         default: false
         }

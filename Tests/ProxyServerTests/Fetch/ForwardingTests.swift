@@ -139,6 +139,20 @@ extension ForwardingTests {
         #expect(bench.tier.verdict(on: origin.url()) == verdict)
     }
 
+    @Test("a HEAD hears what is known, and says what it has heard", arguments: ["404 Not Found", "500 Oops", "200 OK"])
+    func head(_ line: String) throws {
+        let origin = try HeldOrigin { connection, _ in
+            guard line == "200 OK" else { return connection.send(line, "Content-Length: 0") }
+            connection.send(image: Self.image)
+        }
+        let statuses = (0..<2).map { _ in bench.handle(origin.url(), method: "HEAD").response.status }
+        #expect(bench.settle())
+        #expect(statuses[0] == statuses[1])
+        #expect(origin.requests.count == (statuses[0] == 404 ? 1 : 2))
+        #expect(bench.tier.verdict(on: origin.url()) == (statuses[0] == 404 ? "404" : nil))
+        #expect(!bench.tier.isLeased(origin.url()))
+    }
+
     @Test("an image that is not shared is left to be fetched apart", arguments: ["no-store", "private"])
     func leavesApart(_ control: String) throws {
         let origin = try HeldOrigin { connection, _ in
@@ -203,6 +217,21 @@ extension ForwardingTests {
         #expect(!bench.tier.isLeased(origin.url()))
     }
 
+    @Test("a 304 may say that it is for the last time", arguments: ["Cache-Control: no-store", "Vary: Cookie"])
+    func lastUse(_ field: String) throws {
+        let origin = try HeldOrigin { connection, number in
+            if number > 1 { return connection.send(image: Self.image) }
+            connection.send("304 Not Modified", field, "ETag: \"a\"")
+        }
+        bench.keep(Self.old, of: origin.url(), left: -1)
+        let request = bench.handle(origin.url())
+        #expect(bench.settle())
+        expect(request, Self.old, "image-proxy; fwd=stale; fwd-status=304")
+        #expect(request.response["Cache-Control"] == "private, no-store")
+        #expect(bench.tier[origin.url()] == nil)
+        expect(bench.handle(origin.url()), Self.image, Self.fetched)
+    }
+
     @Test func a304ForWhatHasGoneMeanwhileIsAskedAboutAgainWithoutCondition() throws {
         let gate = Gate()
         let origin = try HeldOrigin { connection, number in
@@ -231,7 +260,9 @@ extension ForwardingTests {
         #expect(bench.tier[origin.url()]?.bytes == Self.image)
     }
 
-    static let troubles: [(String?, Int?)] = [("500 Oops", 500), ("503 Busy", 503), ("200 OK", nil), (nil, nil)]
+    static let troubles: [(String?, Int?)] = [
+        ("500 Oops", 500), ("503 Busy", 503), ("429 Too Many", 429), ("408 Too Slow", 408), ("200 OK", nil), (nil, nil),
+    ]
 
     @Test("a stale image is better than an origin's trouble", arguments: troubles)
     func staleIfError(_ line: String?, _ status: Int?) throws {
@@ -252,6 +283,17 @@ extension ForwardingTests {
             #expect(request.response["Cache-Control"] == "public, max-age=0")
         }
         #expect(origin.requests.count == 1)
+    }
+
+    @Test("but it is no way round what the origin refuses", arguments: [400, 401, 403, 451])
+    func refused(_ status: Int) throws {
+        let origin = try HeldOrigin { connection, _ in connection.send("\(status) No", "Content-Length: 0") }
+        bench.keep(Self.old, of: origin.url(), left: -10, ifError: 60)
+        let request = bench.handle(origin.url())
+        #expect(bench.settle())
+        #expect(request.response.status == 502)
+        #expect(request.response["Cache-Control"] == "no-store")
+        #expect(bench.tier[origin.url()]?.bytes == Self.old, "what was meant for one request is not kept from others")
     }
 
     @Test("but not for ever, and not if there is no such image any more", arguments: ["500 Oops", "404 Not Found"])
