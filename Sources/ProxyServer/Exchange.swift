@@ -6,6 +6,8 @@ final class Exchange {
     let request: any GatewayRequest
     let writer: ResponseWriter
     var record: AccessRecord
+    /// Whether it has found a damaged record: one that is looked at again before it is replaced is still one.
+    var hasMetDamage = false
 
     init(_ request: any GatewayRequest) {
         self.request = request

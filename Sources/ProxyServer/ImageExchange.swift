@@ -69,13 +69,13 @@ struct ImageExchange {
     }
 
     /// Answers with what the cache has after the origin has said that it is still good, or has failed: as long as `use`
-    /// says that it may.
-    func answer(_ image: ImageRequest, _ status: CacheStatus, if use: (StoredResponse.Use) -> Bool) throws(ProxyError)
-        -> Bool
-    {
+    /// says that it may. Unless it `mayBeKept`, nobody is to keep it.
+    func answer(
+        _ image: ImageRequest, _ status: CacheStatus, mayBeKept: Bool = true, if use: (StoredResponse.Use) -> Bool
+    ) throws(ProxyError) -> Bool {
         guard let cached = lookup(image) else { return false }
         guard use(cached.stored.use(at: services.clock())) else { return false }
-        try send(cached, status)
+        try send(cached, status, mayBeKept: mayBeKept)
         return true
     }
 
@@ -96,7 +96,10 @@ struct ImageExchange {
         exchange.record.cacheTime = .now - start
         switch lookup {
         case .hit(let cached) where services.serves(cached.type): return cached
-        case .damaged(let reason): services.damaged(image, reason: reason, requestID: exchange.record.requestID)
+        case .damaged(let reason):
+            guard !exchange.hasMetDamage else { return nil }
+            exchange.hasMetDamage = true
+            services.damaged(image, reason: reason, requestID: exchange.record.requestID)
         // A hit of a type that is not served here was stored under other rules than ours.
         case .hit, .absent, .unavailable: break
         }
@@ -104,8 +107,8 @@ struct ImageExchange {
     }
 
     /// A hit, decoded as it is written.
-    private func send(_ image: CachedImage, _ status: CacheStatus) throws(ProxyError) {
-        let response = services.responder.response(to: exchange, image, status)
+    private func send(_ image: CachedImage, _ status: CacheStatus, mayBeKept: Bool = true) throws(ProxyError) {
+        let response = services.responder.response(to: exchange, image, status, mayBeKept: mayBeKept)
         writer.begin(response.head, as: response.headBytes)
         guard !response.body.isEmpty, !writer.dropsBody else { return try writer.flush() }
         let isWhole = try image.body.forEachPiece(in: response.body) { piece throws(ProxyError) in

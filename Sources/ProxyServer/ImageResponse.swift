@@ -55,9 +55,12 @@ struct ImageResponder: Sendable {
         return ready.response(status, age: stored.age(at: clock()), response)
     }
 
-    /// The response with an image from the cache.
-    func response(to exchange: Exchange, _ image: CachedImage, _ status: CacheStatus) -> ImageResponse {
-        response(to: exchange, image.type, size: image.size, image.stored, status, sharing: image.readyHead)
+    /// The response with an image from the cache. Unless it `mayBeKept`, nobody is to keep it.
+    func response(
+        to exchange: Exchange, _ image: CachedImage, _ status: CacheStatus, mayBeKept: Bool = true
+    ) -> ImageResponse {
+        response(
+            to: exchange, image.type, size: image.size, mayBeKept ? image.stored : nil, status, sharing: image.readyHead)
     }
 
     private func response(

@@ -39,7 +39,7 @@ final class TieredCache: CacheTier {
     }
 
     func makeWriter(for urlText: String, length: Int?) -> any CacheWriter {
-        redis.makeWriter(for: urlText, length: length)
+        ReplacingWriter(redis.makeWriter(for: urlText, length: length), in: memory, for: redis.key(for: urlText))
     }
 
     func renew(
@@ -114,6 +114,28 @@ final class TieredCache: CacheTier {
         guard gathering.reserve(image.size) else { return image }
         return CachedImage(image, gatheredBy: GatheredBody(image, into: memory, for: key, budget: gathering))
     }
+}
+
+/// Writes to Redis, and then takes what was there before out of memory: who stored an image is served nothing older.
+private final class ReplacingWriter: CacheWriter {
+    private let writer: any CacheWriter
+    private let memory: MemoryTier
+    private let key: CacheKey
+
+    init(_ writer: any CacheWriter, in memory: MemoryTier, for key: CacheKey) {
+        self.writer = writer
+        self.memory = memory
+        self.key = key
+    }
+
+    func append(_ chunk: [UInt8]) throws(CacheFailure) { try writer.append(chunk) }
+
+    func commit(_ record: ImageRecord, expiry: Duration) throws(CacheFailure) {
+        try writer.commit(record, expiry: expiry)
+        memory.remove(key)
+    }
+
+    func discard() { writer.discard() }
 }
 
 /// A streamed image that is gathered for memory while it goes out.

@@ -102,6 +102,15 @@ import Testing
         #expect(try reads() == 0, "the new one is in memory")
     }
 
+    @Test("what this process replaces is replaced at once", arguments: sizes) func ownReplacement(_ size: Int) throws {
+        let old = Samples.png(size)
+        let new = Array(old.dropLast()) + [0xEE]
+        let cache = try warmed(old)
+        #expect(try body(cache.lookup(Self.url)) == old)
+        try cache.store(new, of: Self.url, at: time.now + 1)
+        for _ in 0..<3 { #expect(try body(cache.lookup(Self.url)) == new) }
+    }
+
     @Test("what is no longer fresh is found, until Redis lets it go", arguments: sizes)
     func stale(_ size: Int) throws {
         let image = Samples.png(size)
