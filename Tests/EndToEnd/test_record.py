@@ -155,6 +155,29 @@ def test_a_damaged_record_is_a_miss_and_is_replaced(front, origin, name):
     assert front.client.get(url).is_hit
 
 
+def test_a_damaged_record_counts_once(start, origin, images):
+    server = start()
+    damaged_records = lambda: server.client.endpoint("stats").json()["damagedRecords"]
+    for count in (1, 2):
+        url = origin.serve(behaviours.image(images["png"].body))
+        put(server, url, "{")
+        assert server.client.get(url).status == 200
+        assert damaged_records() == count
+
+
+@pytest.mark.parametrize("size", [3_000, 3_000_000])
+def test_records_in_any_layout_are_in_the_statistics(start, origin, size):
+    server = start()
+    body = png_of_size(size)
+    layouts = [json.dumps(good(body)), json.dumps(good(body), indent=1).replace("/", "\\/"),
+               json.dumps(dict(reversed(good(body).items())), separators=(",", ":")), json.dumps({"a": [1], **good(body), "b": {}})]
+    for number, text in enumerate(layouts):
+        put(server, f"{origin.base}/{number}", text)
+    stats = server.client.endpoint("stats").json()
+    assert (stats["totalImages"], stats["totalSize"]) == (len(layouts), len(layouts) * size)
+    assert stats["oldestCache"] == stats["newestCache"] == good(body)["cachedAt"]
+
+
 def test_a_record_that_has_expired_by_its_own_word_is_not_fresh(front, origin, images):
     """Redis' clock and the field need not agree: the application may have set a longer TTL."""
     body = images["png"].body

@@ -58,6 +58,28 @@ extension ImageRecord {
         return Located(record: record, content: .text(range))
     }
 
+    /// Reads a value of which the beginning and the end have been seen, in any layout: `head` and `tail` are the first and
+    /// the last bytes of `length`, and what lies between them belongs to the data. Nil when it does not, or anything is
+    /// wrong that can be seen.
+    public static func parse(head: [UInt8], tail: [UInt8], length: Int) -> ImageRecord? {
+        let unseen = length - head.count - tail.count
+        guard unseen > 0 else {
+            let value = head + tail.dropFirst(-unseen)
+            return (try? parse(value.span))?.record
+        }
+        // An escape that the head breaks off in is the data's, too.
+        let escape = head.lastIndex(of: UInt8(ascii: "\\")).flatMap { $0 > head.count - 6 ? $0 : nil }
+        let seam = escape ?? head.count
+        let seen = head[..<seam] + tail
+        guard let fields = try? RecordFields(names, in: seen.span), case .string(let data) = fields["data"],
+            data.range.lowerBound <= seam, seam <= data.range.upperBound,
+            let record = try? ImageRecord(fields, in: seen.span)
+        else { return nil }
+        let (textLength, least) = (data.range.count + length - seen.count, Self.textLength(ofSize: record.size))
+        let isRight = data.hasEscapes || escape != nil ? textLength >= least : textLength == least
+        return isRight ? record : nil
+    }
+
     /// Reads any JSON object that has the five fields, in any order, with whatever else.
     public static func parse(_ value: Span<UInt8>) throws(RecordError) -> Located {
         let fields = try RecordFields(names, in: value)

@@ -94,14 +94,18 @@ struct RecordWalk {
         return seen.insert(key.hashValue).inserted
     }
 
-    /// Counts records by their ends, all asked for in one round trip; what expired meanwhile, is none, or is laid out in
-    /// another way, does not count. Most ends are short, and the few that are not are asked for once more.
+    /// Counts records by their ends, all asked for in one round trip; what expired meanwhile, or is none, does not count.
+    /// Most ends are short, and the few that are not are asked for once more; so are the beginnings of those that somebody
+    /// else has laid out in another way.
     private mutating func count(_ keys: [RedisArgument], on connection: RedisConnection) throws(RedisError) {
         let long = try count(keys, byTheLast: Self.usualTail, on: connection)
-        _ = try count(long, byTheLast: RedisArgument(-ImageRecord.tailLength), on: connection)
+        let others = try count(long, byTheLast: Self.longTail, on: connection)
+        try count(others, byBothEndsOn: connection)
     }
 
     private static let usualTail = RedisArgument(-ImageRecord.usualTailLength)
+    private static let longTail = RedisArgument(-ImageRecord.tailLength)
+    private static let headEnd = RedisArgument(ImageRecord.tailLength - 1)
     private static let end = RedisArgument(-1)
 
     /// Returns the keys of strings of which no record can be made so.
@@ -126,6 +130,28 @@ struct RecordWalk {
             }
         }
         return others
+    }
+
+    private mutating func count(
+        _ keys: [RedisArgument], byBothEndsOn connection: RedisConnection
+    ) throws(RedisError) {
+        guard !keys.isEmpty else { return }
+        let parts = 4
+        let commands: [[RedisArgument]] = keys.flatMap { key in
+            [
+                ["GETRANGE", key, "0", Self.headEnd], ["GETRANGE", key, Self.longTail, Self.end], ["STRLEN", key],
+                ["PTTL", key],
+            ]
+        }
+        let askedAt = systemClock()
+        let replies = try connection.pipeline(commands)
+        for first in stride(from: 0, to: replies.count - parts + 1, by: parts) {
+            guard case .string(let head) = replies[first], let found = RedisTier.tail(replies[(first + 1)...]),
+                let record = ImageRecord.parse(head: head, tail: found.bytes, length: found.length)
+            else { continue }
+            statistics.count(record)
+            noteExpiry(replies[first + 3], after: askedAt)
+        }
     }
 
     private mutating func noteExpiry(_ reply: RedisReply?, after askedAt: Int64) {

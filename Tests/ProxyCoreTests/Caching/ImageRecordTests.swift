@@ -106,6 +106,46 @@ private func written(_ record: ImageRecord, text: String) -> [UInt8] {
         #expect(try ImageRecord.locate(in: bytes.span) == located)
     }
 
+    /// Records of `size` bytes in layouts that are not ours, with what is known of them.
+    private func foreignLayouts(size: Int) -> [String] {
+        let text = String(repeating: "/", count: ImageRecord.textLength(ofSize: size))
+        let escaped = text.replacing("/", with: #"\/"#)
+        let members = #""contentType": "image/png", "size": \#(size), "cachedAt": 3, "expiresAt": 4"#
+        return [
+            #"{"data": "\#(text)", \#(members)}"#, #"{\#(members), "data": "\#(text)"}"#,
+            #" {"a":[1,{}],"data":"\#(escaped)",\#(members),"b":"c"} "#,
+            #"{"data":"\#(text.replacing("/", with: #"\u002f"#))",\#(members)}"#,
+        ]
+    }
+
+    @Test("any layout is known from both ends", arguments: [1, 300, 2_000, 100_000], 0..<4)
+    func bothEnds(size: Int, layout: Int) {
+        let value = Array(foreignLayouts(size: size)[layout].utf8)
+        for length in [400, 401, 402, 403, 404, 405, ImageRecord.tailLength, value.count] {
+            let (head, tail) = (Array(value.prefix(length)), Array(value.suffix(length)))
+            let record = ImageRecord.parse(head: head, tail: tail, length: value.count)
+            #expect(record?.size == size)
+            #expect(record?.cachedAt == 3)
+        }
+    }
+
+    @Test(
+        "what does not fit together from both ends is none",
+        arguments: [
+            (#"{"data": "AAAA", "contentType": "image/png", "size": 7, "cachedAt": 3, "expiresAt": 4}"#, 4),
+            (#"{"data": "", "contentType": "image/png", "size": 3, "cachedAt": 3, "expiresAt": 4}"#, 2_000),
+            (#"{"x": "", "data": "", "contentType": "image/png", "size": 1500, "cachedAt": 3, "expiresAt": 4}"#, 2_000),
+            (#"{"data": "", "contentType": "image/png", "size": 1500, "cachedAt": 3}"#, 2_000), ("", 0), ("", 2_000),
+        ])
+    func notBothEnds(start: String, filling: Int) {
+        // What fills it stands in its first string.
+        let filled = String(repeating: "A", count: filling)
+        let text = start.replacing("\": \"", with: "\": \"" + filled, maxReplacements: 1)
+        let value = Array((start.isEmpty ? filled : text).utf8)
+        let (head, tail) = (Array(value.prefix(400)), Array(value.suffix(400)))
+        #expect(ImageRecord.parse(head: head, tail: tail, length: value.count) == nil)
+    }
+
     @Test("data with JSON escapes is unescaped", arguments: [#"+\/+\/Pw=="#, #"\u002b\/\u002B\u002fPw\u003d="#])
     func escapedData(data: String) throws {
         let value = Array(#"{"data":"\#(data)","contentType":"image/png","size":4,"cachedAt":1,"expiresAt":2}"#.utf8)

@@ -265,6 +265,22 @@ import Testing
         #expect(try tier.statistics() == expected)
     }
 
+    @Test("records that others have laid out in their way are counted", arguments: [99, 100_000])
+    func statisticsOfForeignRecords(_ size: Int) throws {
+        let escaped = base64(Samples.png(size)).replacingOccurrences(of: "/", with: #"\/"#)
+        let members = #""contentType": "image/png", "size": \#(size), "cachedAt": 7, "expiresAt": 8"#
+        for (number, value) in [
+            #"{"data": "\#(base64(Samples.png(size)))", \#(members)}"#, #"{\#(members), "data": "\#(escaped)"}"#,
+            #"{\#(members)}"#,
+        ].enumerated() {
+            try server.command("SET", RedisArgument("image-proxy:\(number)"), RedisArgument(value))
+        }
+        let statistics = try tier().statistics()
+        #expect(statistics.totalImages == 2)
+        #expect(statistics.totalSize == 2 * size)
+        #expect(statistics.oldestCache == 7)
+    }
+
     @Test func aServerThatIsGoneIsAskedOnceAndNotAgain() throws {
         try store(Samples.png(99))
         let tier = tier()
