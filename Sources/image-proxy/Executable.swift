@@ -42,7 +42,10 @@ import Glibc
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         var child: pid_t = 0
         let result = unsafe withEnvironment(inheritance(numbers), dropping: ownVariables + supervisionVariables) {
-            unsafe posix_spawn(&child, path, &actions, &attributes, CommandLine.unsafeArgv, $0)
+            (variables) in
+            unsafe ProgramArguments.withPointers {
+                unsafe posix_spawn(&child, path, &actions, &attributes, $0, variables)
+            }
         }
         return result == 0 ? child : nil
     }
@@ -51,8 +54,8 @@ import Glibc
     static func become(_ inheritance: Inheritance) {
         guard let path else { return }
         for descriptor in inheritance.descriptors + [inheritance.link] { _ = fcntl(descriptor, F_SETFD, 0) }
-        _ = unsafe withEnvironment(inheritance, dropping: ownVariables) {
-            unsafe execve(path, CommandLine.unsafeArgv, $0)
+        _ = unsafe withEnvironment(inheritance, dropping: ownVariables) { (variables) in
+            unsafe ProgramArguments.withPointers { unsafe execve(path, $0, variables) }
         }
     }
 
@@ -67,11 +70,6 @@ import Glibc
             let line = unsafe String(cString: text)
             if !dropped.contains(where: { line.hasPrefix($0 + "=") }) { lines.append(line) }
         }
-        var pointers = unsafe lines.map { unsafe strdup($0) } + [nil]
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("it holds at least one line and its end") }
-            return unsafe body(base)
-        }
+        return unsafe ProgramArguments.withCPointers(to: lines, body)
     }
 }

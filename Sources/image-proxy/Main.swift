@@ -26,7 +26,7 @@ enum Main {
         if let inheritance = Inheritance.taken, case .keeper(let child) = inheritance.role {
             return Keeper.run(inheritance, child)
         }
-        let arguments = CommandLine.arguments.dropFirst()
+        let arguments = ProgramArguments.words.dropFirst()
         if arguments.isEmpty, let sockets = HandedSockets.find() { return Serve.run(on: sockets) }
         if AnswerCGI.isWanted { return AnswerCGI.run() }
         return Command.run(Array(arguments))

@@ -5,6 +5,7 @@ Records are written by hand, so that they are as old as a test needs them; nobod
 
 import json
 import re
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness import behaviours
-from harness.handler import cgi
+from harness.fastcgi import FastCGIClient
+from harness.handler import Handler, cgi
 from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.origin import Origin
@@ -69,6 +71,7 @@ FAILURES = {
     "500": behaviours.status("500 Oops"),
     "502": behaviours.status("502 Bad Gateway"),
     "503": behaviours.status("503 Service Unavailable"),
+    "429": behaviours.status("429 Too Many Requests"),
     "504": behaviours.status("504 Gateway Timeout"),
     "stale-close": broken,
     "no-image": behaviours.image(b"<html>we are sorry</html>", "text/html"),
@@ -84,6 +87,8 @@ def test_an_origin_in_trouble_is_stood_in_for(front, origin, failure):
     assert (answer.status, answer.body == BODY) == (200, True)
     assert answer.cache_status.startswith("image-proxy; ") and "fwd=stale" in answer.cache_status
     assert "stale-if-error" in answer.cache_status and "stored" not in answer.cache_status
+    # `stale-warning-become`, `stale-warning-stored`: RFC 9111, 5.5 has done away with the field.
+    assert answer.values("Warning") == []
     if failure.isdigit():
         assert f"fwd-status={failure}" in answer.cache_status
     assert answer.header("Cache-Control").startswith("public, max-age=0")
@@ -124,7 +129,8 @@ def test_the_time_is_the_origin_s(nginx, origin, fields, status):
     ("max-age=2, no-cache", 502),
     ("max-age=2, s-maxage=2", 502),
     ("max-age=2, s-maxage=2, stale-if-error=60", 200),
-])
+], ids=["stale-503", "stale-sie-503", "stale-if-error-cc-response-expired", "stale-close-must-revalidate",
+        "stale-close-proxy-revalidate", "stale-close-no-cache", "stale-close-s-maxage=2", "s-maxage-and-a-grant"])
 def test_the_origin_may_forbid_it(start, origin, directive, status):
     """`stale-close` and its kin: by an Age, what is stored is stale from the beginning."""
     server = start(STALE_WHILE_REVALIDATE="0s")
@@ -153,6 +159,15 @@ def test_an_image_that_is_gone_is_no_error(nginx, origin, line, status):
     put(nginx.redis, url, stale(sie=HOUR))
     assert nginx.client.get(url).status == status
     assert nginx.redis("EXISTS", f"image-proxy:{url}") == 0
+
+
+@pytest.mark.parametrize("line", ["401 Unauthorized", "403 Forbidden", "451 Unavailable For Legal Reasons"])
+def test_what_the_origin_refuses_is_not_shown_behind_its_back(nginx, origin, line):
+    """RFC 9111, 4.3.3: only with a 5xx has an origin not answered the question."""
+    url = origin.serve(behaviours.status(line))
+    put(nginx.redis, url, stale(sie=HOUR))
+    answer = nginx.client.get(url)
+    assert (answer.status, answer.header("Cache-Control")) == (502, "no-store")
 
 
 def test_a_stale_image_has_ranges_and_conditions(nginx, origin):
@@ -186,6 +201,7 @@ def test_a_stale_image_is_answered_at_once_and_asked_about_once(front, origin):
 
 
 def test_a_changed_image_comes_after_the_stale_one(front, origin):
+    """`stale-while-revalidate`"""
     url = origin.serve(behaviours.validated(NEW, cc("max-age=600"), etag='"new"'))
     put(front.redis, url, stale(swr=HOUR))
     first = front.client.get(url)
@@ -195,6 +211,7 @@ def test_a_changed_image_comes_after_the_stale_one(front, origin):
 
 
 def test_behind_its_window_the_client_waits_for_the_origin(nginx, origin):
+    """`stale-while-revalidate-window`"""
     url = origin.serve(behaviours.validated(NEW, etag='"new"'))
     put(nginx.redis, url, stale(swr=9))
     answer = nginx.client.get(url)
@@ -409,3 +426,26 @@ def test_a_process_whose_clock_jumped(settings, redis, databases, origin, shift,
     assert len(origin.requests_for(url)) == asked
     back, _ = cgi(query, own)
     assert (back.status, back.body == BODY) == (200, True) and 0 <= int(back.header("Age"))
+
+
+def test_a_server_whose_clock_is_another(new_folder, settings, redis, databases, origin):
+    """libfaketime moves the environment, before which Swift's runtime looks for the arguments: they are found all the same, also
+    by the process that takes over."""
+    assert FAKETIME, "needs the Debian package libfaketime"
+    url = origin.serve(behaviours.validated(BODY, cc("max-age=3600"), etag=TAG))
+    own = {**settings, "CACHE": redis.unix_address(next(databases)), "STALE_WHILE_REVALIDATE": "0s", "STALE_IF_ERROR": "0s"}
+    folder = new_folder()
+    handler = Handler(folder, **own)
+    handler.environment.update({"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+90m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+
+    def asked_there():
+        with FastCGIClient(handler.socket_path) as client:
+            return client.get(proxied(url).partition("?")[2]).response()
+    assert cgi(proxied(url).partition("?")[2], own)[0].body == BODY
+    with handler.start():
+        assert (asked_there().is_hit, asked_there().is_hit) == (False, True)
+        handler.send(signal.SIGHUP)
+        handler.wait_for_log("Another process answers from now on")
+        answer = asked_there()
+        assert (answer.status, answer.body == BODY, answer.is_hit) == (200, True, True)
+    assert len(origin.requests_for(url)) == 2
