@@ -36,12 +36,13 @@ let package = Package(
         .target(name: "Redis", dependencies: ["CHiredis"], swiftSettings: strict),
         .target(name: "Base64", dependencies: ["CBase64"], swiftSettings: strict),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "Files", swiftSettings: strict),
 
         .target(name: "ProxyCore", swiftSettings: strict),
         .target(
             name: "ProxyServer",
             dependencies: [
-                "ProxyCore", "FastCGI", "Curl", "Redis", "Base64", "Crypto",
+                "ProxyCore", "FastCGI", "Curl", "Redis", "Base64", "Crypto", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -59,6 +60,7 @@ let package = Package(
         .testTarget(name: "ProxyCoreTests", dependencies: ["ProxyCore", "Crypto"], swiftSettings: strict),
         .testTarget(name: "Base64Tests", dependencies: ["Base64"], swiftSettings: strict),
         .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["Redis"], swiftSettings: strict),
         .testTarget(name: "CurlTests", dependencies: ["Curl"], swiftSettings: strict),
         .testTarget(name: "FastCGITests", dependencies: ["FastCGI"], swiftSettings: strict),
