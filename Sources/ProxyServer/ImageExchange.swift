@@ -109,6 +109,11 @@ struct ImageExchange {
     /// A hit, decoded as it is written.
     private func send(_ image: CachedImage, _ status: CacheStatus, mayBeKept: Bool = true) throws(ProxyError) {
         let response = services.responder.response(to: exchange, image, status, mayBeKept: mayBeKept)
+        if let handover = services.handover, response.head.status == 200,
+            let name = handover.name(of: image, for: exchange)
+        {
+            return try writer.handOver(handover.head(response.head, naming: name), size: image.size)
+        }
         writer.begin(response.head, as: response.headBytes)
         guard !response.body.isEmpty, !writer.dropsBody else { return try writer.flush() }
         let isWhole = try image.body.forEachPiece(in: response.body) { piece throws(ProxyError) in

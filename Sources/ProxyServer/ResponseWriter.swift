@@ -40,6 +40,13 @@ final class ResponseWriter {
         cacheStatus = head.cacheStatus
     }
 
+    /// Sends a head for which the web server sends the `size` bytes of the body itself.
+    func handOver(_ head: ResponseHead, size: Int) throws(ProxyError) {
+        begin(head)
+        try flush()
+        bodyBytes = size
+    }
+
     /// Writes the next bytes of the body.
     func write(_ bytes: RawSpan) throws(ProxyError) {
         guard !dropsBody else { return try flush() }

@@ -45,11 +45,20 @@ public final class Server: Sendable {
     private static func cache(
         _ settings: Configuration.Cache, _ turnstile: Turnstile, metrics: Metrics, logger: Logger
     ) -> (any CacheTier)? {
-        guard case .redis(let location) = settings.store else { return nil }
-        let redis = RedisTier(location, settings, turnstile: turnstile, metrics: metrics, logger: logger)
-        guard settings.memorySize > .zero else { return redis }
+        switch settings.store {
+        case .off: nil
+        case .redis(let location):
+            tiered(
+                RedisTier(location, settings, turnstile: turnstile, metrics: metrics, logger: logger), settings)
+        case .directory(let path):
+            tiered(FileTier(path, settings, turnstile: turnstile, metrics: metrics, logger: logger), settings)
+        }
+    }
+
+    private static func tiered(_ shared: some SharedTier, _ settings: Configuration.Cache) -> any CacheTier {
+        guard settings.memorySize > .zero else { return shared }
         return TieredCache(
-            memory: MemoryTier(limit: settings.memorySize.bytes), redis: redis,
+            memory: MemoryTier(limit: settings.memorySize.bytes), shared: shared,
             gatheringLimit: settings.memorySize.bytes / 4)
     }
 

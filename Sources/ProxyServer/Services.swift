@@ -16,6 +16,8 @@ final class Services: Sendable {
     let freshness: FreshnessPolicy
     let responder: ImageResponder
     let refreshAhead = RefreshAhead()
+    /// Nil unless the web server sends hits itself.
+    let handover: Handover?
     /// What goes on when what it waited for is there.
     let work: WorkQueue
     let accessLog: AccessLog
@@ -51,6 +53,7 @@ final class Services: Sendable {
         storer = Storer(
             cache: cache, metrics: metrics, logger: logger, urls: urls, freshness: freshness, clock: clock)
         responder = ImageResponder(configuration, clock: clock)
+        handover = Handover(configuration.cache)
         accessLog = AccessLog(logger: logger, metrics: metrics)
         statistics = Statistics(
             cache: cache, metrics: metrics, configuration: configuration, storeBudget: storeBudget, clock: clock)

@@ -61,11 +61,11 @@ private struct RunningServer {
 extension Inspect {
     private static func rows(_ inspection: CacheInspection) -> [(name: String, value: String)] {
         var rows = [("url", inspection.urlText), ("cache key", "\(inspection.imageKey)")]
-        rows.append(("image", inspection.image.map { value($0) } ?? "not in the cache"))
+        rows.append(("image", inspection.image.map { value($0, inspection.place) } ?? "not in the cache"))
         if inspection.image != nil { rows.append(("sound", inspection.damage.map { "no: \($0)" } ?? "yes")) }
         if let record = inspection.record { rows += recordRows(record, inspection) }
         rows.append(("metadata key", "\(inspection.metadataKey)"))
-        rows.append(("metadata", inspection.metadataValue.map { value($0) } ?? "none"))
+        rows.append(("metadata", inspection.metadataValue.map { value($0, inspection.place) } ?? "none"))
         if let metadata = inspection.metadata {
             rows.append(("dimensions", "\(metadata.width)x\(metadata.height)"))
             rows.append(("", "\(metadata.contentType), \(metadata.size) bytes, since \(date(metadata.cachedAt))"))
@@ -80,16 +80,16 @@ extension Inspect {
             guard let entry = memory.entry else { return "not in that of the server that was asked" }
             let state =
                 switch entry.isCurrent {
-                case true?: "as in Redis"
-                case false?: "not as in Redis, so it will not be served"
-                case nil: "served while Redis is away"
+                case true?: "as in the cache"
+                case false?: "not as in the cache, so it will not be served"
+                case nil: "served while the cache is away"
                 }
             return "\(entry.contentType), \(entry.size) bytes, since \(date(entry.cachedAt)); \(state)"
         }
         switch inspection.fitsIntoMemory {
-        case true?: return "small enough for it; --server asks one. Every process follows Redis within a second"
-        case false?: return "too large for it: each hit is read from Redis"
-        case nil: return "nothing that Redis does not have is served from it"
+        case true?: return "small enough for it; --server asks one. Every process follows within a second"
+        case false?: return "too large for it: each hit is read from the cache"
+        case nil: return "nothing that the cache does not have is served from it"
         }
     }
 
@@ -121,8 +121,8 @@ extension Inspect {
         }
     }
 
-    private static func value(_ value: CacheInspection.StoredValue) -> String {
-        "\(value.bytes) bytes in Redis, \(ends(value.expiresIn, "expires"))"
+    private static func value(_ value: CacheInspection.StoredValue, _ place: String) -> String {
+        "\(value.bytes) bytes \(place), \(ends(value.expiresIn, "expires"))"
     }
 
     private static func lease(_ lease: CacheInspection.Lease) -> String {

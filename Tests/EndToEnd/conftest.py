@@ -1,6 +1,7 @@
 """What every test starts from: one Redis, one honest origin, and a web server of each kind with the handler behind it."""
 
 import itertools
+import os
 import shutil
 import signal
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.certificates import Certificates
+from harness.file_store import FileStores
 from harness.front import KINDS, Front
 from harness.handler import EXECUTABLE, SANITIZER
 from harness.images import every_format
@@ -27,7 +29,20 @@ def pytest_collection_modifyitems(session, config, items):
                 item.add_marker(reason)
 
 
+def pytest_generate_tests(metafunc):
+    """A module that names its `STORES` runs over each of them; a test that is marked `stores` over those it names."""
+    mark = metafunc.definition.get_closest_marker("stores")
+    names = mark.args if mark else getattr(metafunc.module, "STORES", ())
+    if names and "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", names, indirect=True, scope="session")
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "stores(*names): over which caches a test runs: redis, file")
+    end_as_interrupted()
+
+
+def end_as_interrupted():
     """SIGTERM ends the tests as Ctrl-C does: what they started is stopped and removed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -64,8 +79,15 @@ def new_folder(workspace):
 
 
 @pytest.fixture(scope="session")
-def redis(new_folder):
-    with Redis(new_folder()) as server:
+def store(request):
+    """Where images are cached: in Redis, or in files. `STORE=file` runs over the embedded store whatever makes sense there."""
+    return getattr(request, "param", os.environ.get("STORE", "redis"))
+
+
+@pytest.fixture(scope="session")
+def redis(store, new_folder):
+    """Redis, or what stands for it where the test runs over the embedded store."""
+    with Redis(new_folder()) if store == "redis" else FileStores(new_folder()) as server:
         yield server
 
 

@@ -32,6 +32,22 @@ public enum CacheStore: Sendable, Equatable {
         return rest == nil ? scheme : "\(scheme):\(Secret.redacted)"
     }
 
+    /// What `file:` may begin with instead of a path: whoever uploads files often does not know where they are.
+    private static let here = "{here}"
+
+    /// `text` with the folder of the configuration file in the place of `{here}`.
+    fileprivate static func placed(_ text: String, _ folder: String?) throws(MalformedValue) -> String {
+        guard let rest = ConfigurationText.dropping("file:\(here)", from: text) else { return text }
+        guard let folder else {
+            throw MalformedValue(
+                note: "\(here) is the folder of the configuration file, and none was read by its whole path")
+        }
+        guard rest.utf8.count > 1, rest.hasPrefix("/") else {
+            throw MalformedValue(note: "behind \(here) stands no / and name: the cache needs a folder of its own")
+        }
+        return "file:\(folder)\(rest)"
+    }
+
     /// `file:/dir`, or `file:///dir` as a URL has it; `//host/dir` names another machine.
     private static func directory(_ text: String) throws(MalformedValue) -> String {
         let path = text.hasPrefix("///") ? String(text.dropFirst(2)) : text
@@ -56,11 +72,11 @@ extension CacheStore: CustomStringConvertible {
 extension ValueForm<CacheStore> {
     static var store: Self {
         Self(
-            expected: { "redis://[user:password@]host:port/db, unix:/path.sock?db=0, file:/dir or off" },
-            read: { (text, _) throws(MalformedValue) in
-                let store = try CacheStore(parsing: text)
-                if case .directory = store { throw MalformedValue(note: "file: is not in this version yet") }
-                return store
+            expected: {
+                "redis://[user:password@]host:port/db, unix:/path.sock?db=0, file:/dir, file:{here}/dir or off"
+            },
+            read: { (text, context) throws(MalformedValue) in
+                try CacheStore(parsing: try CacheStore.placed(text, context.fileFolder))
             },
             redact: CacheStore.redact)
     }

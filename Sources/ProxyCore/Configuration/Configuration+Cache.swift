@@ -21,6 +21,10 @@ extension Configuration {
         public var format = Format.json
         /// Bytes that may wait for the cache; what comes beyond is served, and not stored. Default: 32 MiB.
         public var storeBudget = ByteCount.mebibytes(32)
+        /// What a cache in a directory may take up there. Default: 1 GiB.
+        public var fileCacheSize = ByteCount.gibibytes(1)
+        /// How the web server is told to send images from a cache in a directory itself; nil: it is not. Default: nil.
+        public var handover: Handover?
         /// How long the cache may take to answer before the request goes on without it. Default: 500 ms.
         public var timeout = Duration.milliseconds(500)
 
@@ -32,6 +36,14 @@ extension Configuration {
 
         public enum Format: String, Sendable, CaseIterable {
             case json, raw
+        }
+
+        /// The header field by which a web server is given a file to send in our stead.
+        public enum Handover: Sendable, Equatable {
+            /// nginx: the path of an internal location, which ends with a slash, and the file's behind it.
+            case accelRedirect(prefix: String)
+            /// lighttpd, and Apache with mod_xsendfile: the file's own path.
+            case sendfile
         }
     }
 }
@@ -76,6 +88,13 @@ extension Configuration.Cache {
                 .size(.zero ... .gibibytes(1024)),
                 "what the in-process tier may hold; 0 is off"),
             ConfigurationKey(
+                "IMAGE_PROXY_FILE_CACHE_SIZE", { $0.cache.fileCacheSize = $1 }, "1GiB",
+                .size(.mebibytes(1) ... .gibibytes(1 << 20)),
+                "what a cache in a directory (file:) may take up; what was not used for longest goes first"),
+            ConfigurationKey(
+                "IMAGE_PROXY_HANDOVER", { $0.cache.handover = $1 }, "off", .handover,
+                "how the web server is told to send large hits of a cache in a directory (file:) itself"),
+            ConfigurationKey(
                 "IMAGE_PROXY_STORE_BUDGET", { $0.cache.storeBudget = $1 }, "32MiB",
                 .size(.kibibytes(64) ... .gibibytes(64)),
                 "bytes that may wait for the cache; what comes beyond is served and not stored"),
@@ -88,6 +107,30 @@ extension Configuration.Cache {
 
     /// A record always expires, so a lifetime is at least a second, the unit of an expiry.
     private static var lifetimes: ClosedRange<Duration> { .seconds(1) ... .seconds(3650 * 24 * 60 * 60) }
+}
+
+extension ValueForm<Configuration.Cache.Handover?> {
+    fileprivate static var handover: Self {
+        Self("off, x-sendfile, or x-accel-redirect: and a path such as x-accel-redirect:/image-proxy-files/") { text in
+            if text == "off" { return .some(nil) }
+            if text == "x-sendfile" { return .sendfile }
+            guard let path = ConfigurationText.dropping("x-accel-redirect:", from: text), path.utf8.count > 2,
+                path.hasPrefix("/"), path.hasSuffix("/"), !path.hasPrefix("//"),
+                path.utf8.allSatisfy({ isPlain($0) })
+            else { return nil }
+            return .accelRedirect(prefix: path)
+        }
+    }
+
+    /// nginx decodes the path, so nothing in it may need that.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "/"):
+            true
+        default: false
+        }
+    }
 }
 
 extension ValueForm<CacheKeyTemplate> {

@@ -8,7 +8,9 @@ extension Configuration {
         readSecretFile: @escaping (String) -> String? = { _ in nil }
     ) throws(ConfigurationProblems) -> Configuration {
         var loader = ConfigurationLoader(
-            context: ValueContext(validators: validators, readSecretFile: readSecretFile))
+            context: ValueContext(
+                validators: validators, readSecretFile: readSecretFile,
+                fileFolder: file.flatMap { ConfigurationText.folder(of: $0.name) }))
         if let file { loader.collect(file: file.text, named: file.name) }
         loader.collect(environment)
         loader.readKnownKeys()
@@ -81,6 +83,7 @@ struct ConfigurationLoader {
         checkSource()
         checkDialects()
         checkKeyTemplates()
+        checkHandover()
         var (cache, freshness, fetch) = (configuration.cache, configuration.freshness, configuration.fetch)
         let total = "IMAGE_PROXY_TOTAL_TIMEOUT"
         keep("IMAGE_PROXY_CONNECT_TIMEOUT", &fetch.connectTimeout, atMost: total, &fetch.totalTimeout)
@@ -146,6 +149,15 @@ extension ConfigurationLoader {
             report(
                 key, value: text(of: key), origin: origin(of: key), expected: "another key than IMAGE_PROXY_CACHE_KEY")
         }
+    }
+
+    /// Only files can be handed over.
+    private mutating func checkHandover() {
+        let (handover, cache) = ("IMAGE_PROXY_HANDOVER", "IMAGE_PROXY_CACHE")
+        guard configuration.cache.handover != nil, malformed.isDisjoint(with: [handover, cache]) else { return }
+        if case .directory = configuration.cache.store { return }
+        report(
+            handover, value: text(of: handover), origin: origin(of: handover), expected: "\(cache) to be file:/dir")
     }
 
     /// Sees to `lower <= upper`. A default gives way to what the operator wrote, as long as that only tightens a bound

@@ -33,6 +33,12 @@ enum ConfigurationText {
         text.utf8.first == UInt8(ascii: "/") && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 
+    /// The folder that an absolute path is in; nil for another path.
+    static func folder(of path: String) -> String? {
+        guard isAbsolutePath(path), let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        return String(decoding: path.utf8[..<slash], as: UTF8.self)
+    }
+
     /// What follows `prefix`; nil when `text` does not begin with it.
     static func dropping(_ prefix: String, from text: String) -> String? {
         text.utf8.starts(with: prefix.utf8)

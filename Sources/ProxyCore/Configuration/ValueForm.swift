@@ -11,6 +11,8 @@ struct ValueForm<Value: Sendable>: Sendable {
 struct ValueContext {
     let validators: Configuration.Validators
     let readSecretFile: (String) -> String?
+    /// The folder of the configuration file; nil where there is none.
+    var fileFolder: String?
 }
 
 /// A value that has not the form of its key. The note says more where there is more to say; it never holds a secret.

@@ -36,12 +36,17 @@ public struct CacheStatistics: Sendable, Equatable {
     public init() {}
 
     mutating func count(_ record: ImageRecord) {
-        totalImages += 1
-        totalSize &+= record.size
-        oldestCache = min(oldestCache ?? .max, record.cachedAt)
-        newestCache = max(newestCache ?? .min, record.cachedAt)
+        count(size: record.size, cachedAt: record.cachedAt)
         types[MediaType(label: record.contentType)?.contentType ?? "other", default: Share()].add(record.size)
-        sizes[HistogramScale.size.bucket(of: record.size)].add(record.size)
+    }
+
+    /// Counts an image of whose type nothing is said.
+    mutating func count(size: Int, cachedAt: Int64) {
+        totalImages += 1
+        totalSize &+= size
+        oldestCache = min(oldestCache ?? .max, cachedAt)
+        newestCache = max(newestCache ?? .min, cachedAt)
+        sizes[HistogramScale.size.bucket(of: size)].add(size)
     }
 
     /// The sums of so many times as much; the times stay.

@@ -106,6 +106,12 @@ protocol CachedBody: AnyObject {
     func forEachPiece(
         in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
     ) throws(ProxyError) -> Bool
+    /// The name by which the web server finds the bytes of the image, if it may send them itself.
+    var handedOver: String? { get }
+}
+
+extension CachedBody {
+    var handedOver: String? { nil }
 }
 
 struct CachedImage {

@@ -102,16 +102,26 @@ struct RecordReading {
         RecordFingerprint(key: key, tail: value.tail, length: value.length)
     }
 
-    /// The type that the bytes show, if the label is that of an image at all.
     private static func type(of record: ImageRecord, beginning: RawSpan) throws(Failure) -> MediaType {
-        guard MediaType(label: record.contentType) != nil,
-            case .image(let type) = MediaTypeSniffer.sniff(beginning, isComplete: true)
-        else { throw .damaged("not-an-image") }
+        guard let type = MediaType(of: record, beginning: beginning) else { throw .damaged(notAnImage) }
         return type
     }
 
+    /// The damage of what is none of the images that are served.
+    static let notAnImage = "not-an-image"
+
     private func redis<Result>(_ body: () throws(RedisError) -> Result) throws(Failure) -> Result {
         do { return try body() } catch { throw .redis(error) }
+    }
+}
+
+extension MediaType {
+    /// The type that the bytes of a record show; nil where that is none, or where the label is not that of an image at all.
+    init?(of record: ImageRecord, beginning: RawSpan) {
+        guard MediaType(label: record.contentType) != nil,
+            case .image(let type) = MediaTypeSniffer.sniff(beginning, isComplete: true)
+        else { return nil }
+        self = type
     }
 }
 

@@ -7,7 +7,7 @@ import ProxyCore
 /// Images in Redis, in the record that the TypeScript application shares, or raw.
 ///
 /// Sendable: connections come from the pool and go back to it; what else it holds is immutable or behind a lock.
-final class RedisTier: CacheTier {
+final class RedisTier: SharedTier {
     let pool: RedisPool
     let health: RedisHealth
     /// Fingerprints of large records: some tens of kilobytes.

@@ -1,106 +1,120 @@
 import ProxyCore
 
-/// Memory in front of Redis.
+/// A cache that processes share, as memory needs it that stands in front of one.
+protocol SharedTier: CacheTier {
+    func key(for urlText: String) -> CacheKey
+    func lookup(_ key: CacheKey) -> CacheLookup
+    /// The fingerprint of the record that is there now; nil when that cannot be found out. That of no record is no other's.
+    func fingerprint(of key: CacheKey) -> RecordFingerprint?
+    /// Gives the image with this fingerprint another record. The fingerprint that it has from then on; nil when another
+    /// image is there.
+    func renewed(
+        _ fingerprint: RecordFingerprint, as record: ImageRecord, expiry: Duration, _ key: CacheKey
+    ) throws(CacheFailure) -> RecordFingerprint?
+}
+
+/// Memory in front of Redis, or of the embedded store.
 ///
-/// Redis has the last word: a copy in memory is compared with its record before it is served, unless that was done within
-/// the last half second. So what was replaced or purged, by whichever process, or has expired there, is gone from here
-/// within a second; and while Redis is away, what is in memory stays. Whether it is fresh is for others to judge.
+/// The shared tier has the last word: a copy in memory is compared with its record before it is served, unless that was
+/// done within the last half second. So what was replaced or purged, by whichever process, or has expired there, is gone
+/// from here within a second; and while it is away, what is in memory stays. Whether it is fresh is for others to judge.
 ///
-/// An image comes into memory with its second hit in Redis. What is asked for twice, a miss and a hit, leaves memory alone.
-final class TieredCache: CacheTier {
+/// An image comes into memory with its second hit in the shared tier. What is asked for twice, a miss and a hit, leaves
+/// memory alone.
+final class TieredCache<Shared: SharedTier>: CacheTier {
     private let memory: MemoryTier
-    private let redis: RedisTier
+    private let shared: Shared
     /// Records that were hit once.
     private let candidates = RecentSet(capacity: 8192)
     /// What is being gathered for memory, over all requests, is bounded as memory is.
     private let gathering: StoreBudget
 
-    private static let checkInterval = Duration.milliseconds(500)
+    private static var checkInterval: Duration { .milliseconds(500) }
 
-    init(memory: MemoryTier, redis: RedisTier, gatheringLimit: Int) {
+    init(memory: MemoryTier, shared: Shared, gatheringLimit: Int) {
         self.memory = memory
-        self.redis = redis
+        self.shared = shared
         gathering = StoreBudget(limit: gatheringLimit)
     }
 
-    var isAvailable: Bool { redis.isAvailable }
+    var isAvailable: Bool { shared.isAvailable }
 
     func lookup(_ urlText: String) -> CacheLookup {
-        let key = redis.key(for: urlText)
+        let key = shared.key(for: urlText)
         if let entry = memory.entry(for: key) {
             if isCurrent(entry, key) { return .hit(CachedImage(entry)) }
             memory.remove(key)
         }
-        let lookup = redis.lookup(key)
+        let lookup = shared.lookup(key)
         guard case .hit(let image) = lookup, memory.admits(image.size),
-            !candidates.insert(image.fingerprint.value)
+            image.body.handedOver == nil, !candidates.insert(image.fingerprint.value)
         else { return lookup }
         return .hit(promote(image, key))
     }
 
     func makeWriter(for urlText: String, length: Int?) -> any CacheWriter {
-        ReplacingWriter(redis.makeWriter(for: urlText, length: length), in: memory, for: redis.key(for: urlText))
+        ReplacingWriter(shared.makeWriter(for: urlText, length: length), in: memory, for: shared.key(for: urlText))
     }
 
     func renew(
         _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
     ) throws(CacheFailure) -> Bool {
-        let key = redis.key(for: urlText)
-        guard let renewed = try redis.renewed(image.fingerprint, as: record, expiry: expiry, key) else { return false }
+        let key = shared.key(for: urlText)
+        guard let renewed = try shared.renewed(image.fingerprint, as: record, expiry: expiry, key) else { return false }
         memory.renew(key, from: image.fingerprint, to: renewed, record)
         return true
     }
 
     func claimFetch(of urlText: String, as token: FetchToken, for time: Duration) -> FetchClaim {
-        redis.claimFetch(of: urlText, as: token, for: time)
+        shared.claimFetch(of: urlText, as: token, for: time)
     }
 
     func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool {
-        redis.renewFetch(of: urlText, as: token, for: time)
+        shared.renewFetch(of: urlText, as: token, for: time)
     }
 
     func endFetch(of urlText: String, as token: FetchToken, leaving verdict: String?, for time: Duration) {
-        redis.endFetch(of: urlText, as: token, leaving: verdict, for: time)
+        shared.endFetch(of: urlText, as: token, leaving: verdict, for: time)
     }
 
     func remove(_ urlText: String) {
-        memory.remove(redis.key(for: urlText))
-        redis.remove(urlText)
+        memory.remove(shared.key(for: urlText))
+        shared.remove(urlText)
     }
 
     func storeMetadata(_ metadata: ImageMetadata, of urlText: String) throws(CacheFailure) {
-        try redis.storeMetadata(metadata, of: urlText)
+        try shared.storeMetadata(metadata, of: urlText)
     }
 
-    func statistics() throws(CacheFailure) -> CacheStatistics { try redis.statistics() }
+    func statistics() throws(CacheFailure) -> CacheStatistics { try shared.statistics() }
 
-    func overview() throws(CacheFailure) -> CacheOverview { try redis.overview() }
+    func overview() throws(CacheFailure) -> CacheOverview { try shared.overview() }
 
     var memoryUsage: (bytes: Int, entries: Int)? { memory.usage }
 
-    func watched() { redis.watched() }
+    func watched() { shared.watched() }
 
-    var wantsCount: Bool { redis.wantsCount }
+    var wantsCount: Bool { shared.wantsCount }
 
-    func keepCount(isStopping: () -> Bool) { redis.keepCount(isStopping: isStopping) }
+    func keepCount(isStopping: () -> Bool) { shared.keepCount(isStopping: isStopping) }
 
     func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure) {
-        try redis.publish(counts, of: host)
+        try shared.publish(counts, of: host)
     }
 
-    func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] { try redis.hostCounts() }
+    func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] { try shared.hostCounts() }
 
     func memoryEntry(of urlText: String) -> MemoryReport.Entry? {
-        let key = redis.key(for: urlText)
+        let key = shared.key(for: urlText)
         guard let entry = memory.peek(key) else { return nil }
-        return MemoryReport.Entry(entry.record, isCurrent: redis.fingerprint(of: key).map { $0 == entry.fingerprint })
+        return MemoryReport.Entry(entry.record, isCurrent: shared.fingerprint(of: key).map { $0 == entry.fingerprint })
     }
 
     private func isCurrent(_ entry: MemoryEntry, _ key: CacheKey) -> Bool {
         guard entry.isDueForCheck(every: Self.checkInterval) else { return true }
-        switch redis.fingerprint(of: key) {
+        switch shared.fingerprint(of: key) {
         case .some(let current): return current == entry.fingerprint
-        // Redis cannot be asked: better what we have than nothing.
+        // It cannot be asked: better what we have than nothing.
         case nil: return true
         }
     }

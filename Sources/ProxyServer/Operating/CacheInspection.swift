@@ -1,4 +1,3 @@
-internal import Redis
 public import ProxyCore
 
 /// All that the cache knows of a source.
@@ -21,8 +20,10 @@ public struct CacheInspection: Sendable {
     public internal(set) var fitsIntoMemory: Bool?
     /// When it was looked at, in Unix milliseconds.
     public let time: Int64
+    /// Where the values are, in words.
+    public internal(set) var place = "in Redis"
 
-    /// A value in Redis.
+    /// A value in the cache.
     public struct StoredValue: Sendable, Equatable {
         public let bytes: Int
         /// Milliseconds until it expires; nil where it does not.
@@ -40,95 +41,9 @@ public struct CacheInspection: Sendable {
     public var response: StoredResponse? { record.map { StoredResponse($0) } }
 }
 
-extension CacheOperator {
-    /// Looks at everything about a source, and reads its image whole to see whether it is sound.
-    public func inspect(_ urlText: String) throws(CacheFailure) -> CacheInspection {
-        var inspection = CacheInspection(
-            urlText: urlText, imageKey: tier.key(for: urlText),
-            metadataKey: configuration.cache.metadataKey.key(for: urlText), time: systemClock())
-        try lookAtValues(&inspection)
-        if inspection.image != nil { try judge(&inspection) }
-        inspection.fitsIntoMemory = inspection.record.map {
-            MemoryTier(limit: configuration.cache.memorySize.bytes).admits($0.size)
-        }
-        return inspection
+extension Configuration {
+    /// Whether a process keeps the image of a record in its memory after its second hit; nil without a record.
+    func fitsIntoMemory(_ record: ImageRecord?) -> Bool? {
+        record.map { MemoryTier(limit: cache.memorySize.bytes).admits($0.size) }
     }
-
-    private func lookAtValues(_ inspection: inout CacheInspection) throws(CacheFailure) {
-        let image = RedisArgument(inspection.imageKey.bytes)
-        let metadata = RedisArgument(inspection.metadataKey.bytes)
-        let lease = RedisArgument(inspection.imageKey.companion(CacheKey.leaseName))
-        let replies = try ask(
-            RedisTier.tailCommands(image) + [
-                ["PTTL", image], ["GETRANGE", metadata, "0", RedisArgument(Self.metadataLength)],
-                ["STRLEN", metadata], ["PTTL", metadata], ["GET", lease], ["PTTL", lease],
-            ])
-        guard replies.count == 8 else { throw CacheFailure(reason: "Redis left a question unanswered") }
-        inspection.image = Self.value(length: replies[1], expiry: replies[2])
-        inspection.metadataValue = Self.value(length: replies[4], expiry: replies[5])
-        inspection.metadata = replies[3].string.flatMap { try? ImageMetadata.parse($0.span) }
-        inspection.lease = replies[6].string.map {
-            CacheInspection.Lease(verdict: RedisTier.verdict(in: $0), expiresIn: Self.expiry(replies[7]))
-        }
-        if let located = RedisTier.tail(replies[...]).flatMap({
-            ImageRecord.parse(tail: $0.bytes.span, length: $0.length)
-        }) {
-            inspection.record = located.record
-            inspection.format = located.content.format
-        }
-    }
-
-    private func judge(_ inspection: inout CacheInspection) throws(CacheFailure) {
-        switch try soundness(of: inspection.imageKey, isRaw: inspection.format == .raw) {
-        case .sound(let record): inspection.record = record
-        case .damaged(let reason), .unclear(let reason): inspection.damage = reason
-        case .absent: inspection.image = nil
-        }
-    }
-
-    /// PTTL is -1 for what does not expire and -2 for what is not there.
-    private static func value(length: RedisReply, expiry: RedisReply) -> CacheInspection.StoredValue? {
-        guard expiry.integer != -2 else { return nil }
-        return CacheInspection.StoredValue(
-            bytes: length.integer.map { Int(clamping: $0) } ?? 0, expiresIn: self.expiry(expiry))
-    }
-
-    private static func expiry(_ reply: RedisReply) -> Int64? { reply.integer.flatMap { $0 >= 0 ? $0 : nil } }
-}
-
-// MARK: - Soundness
-
-/// What a value turns out to be when all of it is read.
-enum Soundness {
-    case sound(ImageRecord)
-    case damaged(String)
-    /// It was replaced meanwhile, or is longer than we read.
-    case unclear(String)
-    case absent
-}
-
-extension CacheOperator {
-    /// Reads a record as a hit would be read; a large one is never held.
-    func soundness(of key: CacheKey, isRaw: Bool) throws(CacheFailure) -> Soundness {
-        do {
-            guard let image = try tier.reading(key).open() else { return .absent }
-            // A text was read through before it was opened. Raw bytes show what they are at their end.
-            guard isRaw, try !image.forEachPiece({ (_) throws(ProxyError) in }) else { return .sound(image.record) }
-            return .damaged(RecordError.sizeMismatch.rawValue)
-        } catch let failure as RecordReading.Failure {
-            switch failure {
-            case .damaged(let reason): return reason == RecordReading.replaced ? .unclear(reason) : .damaged(reason)
-            case .redis(let error) where error.reach == .value:
-                if case .refused = error { return .damaged("not-a-string") }
-                return .unclear("\(error)")
-            case .redis(let error): throw CacheFailure(reason: "\(error)")
-            }
-        } catch {
-            return .unclear("\(error)")
-        }
-    }
-}
-
-extension ImageRecord.Content {
-    var format: ImageRecord.Format { if case .bytes = self { .raw } else { .json } }
 }

@@ -5,13 +5,13 @@ import ProxyCore
 ///
 /// A key that is there from the beginning to the end is met, and met once; one that comes or goes meanwhile may be met.
 struct KeyWalk {
-    private let cache: CacheOperator
+    private let cache: RedisOperator
     private let supervision: Supervision
 
     /// Keys that one step looks at.
     private static let stepLength = 250
 
-    init(_ cache: CacheOperator, _ supervision: Supervision) {
+    init(_ cache: RedisOperator, _ supervision: Supervision) {
         self.cache = cache
         self.supervision = supervision
     }

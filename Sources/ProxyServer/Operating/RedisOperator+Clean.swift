@@ -1,39 +1,8 @@
 internal import Redis
 import ProxyCore
 
-/// What a cleaning has found, and removed unless it was a dry run.
-public struct CleanReport: Sendable, Equatable {
-    /// Keys that were looked at.
-    public internal(set) var checked = 0
-    public internal(set) var found: [Waste: Int] = [:]
-    /// Bytes of the values that were found.
-    public internal(set) var bytes = 0
-    /// False when it was stopped before its end.
-    public internal(set) var isComplete = true
-}
-
-/// A kind of value that is of no use to anybody.
-public enum Waste: String, Sendable, CaseIterable {
-    /// An image that is longer or shorter than its record says, as the TypeScript application left those that it wrote in
-    /// chunks.
-    case cut
-    /// A record of an image, or metadata, that cannot be read.
-    case damaged
-    /// A value under a key of ours that is laid out in another way.
-    case foreign
-    /// Metadata of an image that could be cached, is not, and would have expired.
-    case orphan
-    /// A temporary key that would never expire.
-    case draft
-    /// The lease of a fetch that never ends.
-    case lease
-}
-
-extension CacheOperator {
-    /// Looks at every key of ours and removes what is of no use, or only says what that is. Every image is read whole.
-    ///
-    /// A value that changes meanwhile is left alone.
-    public func clean(isDryRun: Bool, _ supervision: Supervision) throws(CacheFailure) -> CleanReport {
+extension RedisOperator {
+    func clean(isDryRun: Bool, _ supervision: Supervision) throws(CacheFailure) -> CleanReport {
         var cleaning = Cleaning(cache: self, isDryRun: isDryRun, isStopped: supervision.isStopped)
         let isComplete = try KeyWalk(self, supervision).forEachStep { (keys) throws(CacheFailure) in
             try cleaning.look(at: keys)
@@ -44,7 +13,7 @@ extension CacheOperator {
 }
 
 private struct Cleaning {
-    let cache: CacheOperator
+    let cache: RedisOperator
     let isDryRun: Bool
     let isStopped: @Sendable () -> Bool
     var report = CleanReport()
@@ -54,7 +23,7 @@ private struct Cleaning {
     /// The lease of a fetch is renewed for a few seconds at a time; a verdict may stay for longer.
     private static let longestLease: Int64 = 60 * 1000
 
-    init(cache: CacheOperator, isDryRun: Bool, isStopped: @escaping @Sendable () -> Bool) {
+    init(cache: RedisOperator, isDryRun: Bool, isStopped: @escaping @Sendable () -> Bool) {
         self.cache = cache
         self.isDryRun = isDryRun
         self.isStopped = isStopped
@@ -91,7 +60,7 @@ private struct Cleaning {
         let name = RedisArgument(key.bytes)
         let image = RedisArgument(cache.tier.key(for: key.urlText).bytes)
         let replies = try cache.ask([
-            ["GETRANGE", name, "0", RedisArgument(CacheOperator.metadataLength)], ["STRLEN", name], ["EXISTS", image],
+            ["GETRANGE", name, "0", RedisArgument(RedisOperator.metadataLength)], ["STRLEN", name], ["EXISTS", image],
         ])
         guard replies.count == 3, let value = replies[0].string, let length = replies[1].integer else {
             if replies.contains(where: \.isError) { try take(.foreign, 0, .removeUnlessString(name)) }
@@ -109,11 +78,7 @@ private struct Cleaning {
     private func waste(_ value: [UInt8], hasImage: Bool) -> Waste? {
         let metadata: ImageMetadata
         do { metadata = try ImageMetadata.parse(value.span) } catch { return Waste(damage: error.rawValue) }
-        let settings = cache.configuration
-        // Of what is not cached metadata is all there is.
-        guard !hasImage, SizeGate(limit: settings.cache.maximumSize.bytes).admits(metadata.size) else { return nil }
-        let window = max(settings.freshness.staleWhileRevalidate, settings.freshness.staleIfError)
-        return .milliseconds(max(0, now &- metadata.cachedAt)) > settings.cache.imageTTL + window ? .orphan : nil
+        return !hasImage && cache.configuration.hasOutlivedItsImage(metadata, at: now) ? .orphan : nil
     }
 
     private mutating func lookAtLease(_ key: CacheKeys.Owned) throws(CacheFailure) {
@@ -139,16 +104,5 @@ private struct Cleaning {
         }
         report.found[waste, default: 0] += 1
         report.bytes += bytes
-    }
-}
-
-extension Waste {
-    /// By the reason that a record was refused for.
-    init(damage reason: String) {
-        switch RecordError(rawValue: reason) {
-        case .sizeMismatch: self = .cut
-        case .notAnObject, .missingField, .wrongType: self = .foreign
-        default: self = .damaged
-        }
     }
 }

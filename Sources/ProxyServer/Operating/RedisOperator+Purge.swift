@@ -1,21 +1,9 @@
 internal import Redis
-public import ProxyCore
+import ProxyCore
 
-/// What was purged, or would be.
-public struct PurgeReport: Sendable, Equatable {
-    /// Keys, by what stood under them.
-    public internal(set) var counts: [CacheKeys.Kind: Int] = [:]
-    /// False when it was stopped before its end.
-    public internal(set) var isComplete = true
-}
-
-extension CacheOperator {
-    /// Removes all that belongs to the sources of a selection, or only says what that is. `found` is told each source of
-    /// which there is anything.
-    ///
-    /// An image that is being fetched meanwhile may come into the cache after it.
-    public func purge(
-        _ selection: CacheSelection, isDryRun: Bool, _ supervision: Supervision, found: (String) -> Void = { _ in }
+extension RedisOperator {
+    func purge(
+        _ selection: CacheSelection, isDryRun: Bool, _ supervision: Supervision, found: (String) -> Void
     ) throws(CacheFailure) -> PurgeReport {
         var purge = Purge(cache: self, selection: selection, isDryRun: isDryRun, now: systemClock())
         if case .url(let urlText) = selection.scope {
@@ -30,7 +18,7 @@ extension CacheOperator {
 }
 
 private struct Purge {
-    let cache: CacheOperator
+    let cache: RedisOperator
     let selection: CacheSelection
     let isDryRun: Bool
     let now: Int64
@@ -38,7 +26,7 @@ private struct Purge {
     /// Hashes of the sources that were met.
     private var seen: Set<Int> = []
 
-    init(cache: CacheOperator, selection: CacheSelection, isDryRun: Bool, now: Int64) {
+    init(cache: RedisOperator, selection: CacheSelection, isDryRun: Bool, now: Int64) {
         self.cache = cache
         self.selection = selection
         self.isDryRun = isDryRun
@@ -83,7 +71,7 @@ private struct Purge {
         keys.flatMap { key -> [[RedisArgument]] in
             switch key.kind {
             case .image: RedisTier.tailCommands(RedisArgument(key.bytes))
-            case .metadata: [["GETRANGE", RedisArgument(key.bytes), "0", RedisArgument(CacheOperator.metadataLength)]]
+            case .metadata: [["GETRANGE", RedisArgument(key.bytes), "0", RedisArgument(RedisOperator.metadataLength)]]
             case .lease, .draft: []
             }
         }
@@ -97,7 +85,7 @@ private struct Purge {
     }
 }
 
-extension CacheOperator {
+extension RedisOperator {
     /// More than metadata has bytes.
     static let metadataLength = 4096
 }

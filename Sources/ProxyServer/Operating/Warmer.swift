@@ -2,7 +2,6 @@ import FastCGI
 import Glibc
 public import Logging
 public import ProxyCore
-internal import Redis
 import Synchronization
 
 /// What became of one image that was to be brought into the cache.
@@ -105,20 +104,6 @@ struct CacheState {
     let isFresh: Bool
     let size: Int
     let fingerprint: RecordFingerprint
-}
-
-extension CacheOperator {
-    /// Nil where there is no record, or none that can be read from its end.
-    func state(of urlText: String) throws(CacheFailure) -> CacheState? {
-        let key = tier.key(for: urlText)
-        let replies = try ask(RedisTier.tailCommands(.init(key.bytes)))
-        guard let end = RedisTier.tail(replies[...]),
-            let record = ImageRecord.parse(tail: end.bytes.span, length: end.length)?.record
-        else { return nil }
-        return CacheState(
-            isFresh: StoredResponse(record).use(at: systemClock()) == .fresh, size: record.size,
-            fingerprint: RecordFingerprint(key: key, tail: end.bytes, length: end.length))
-    }
 }
 
 /// A request that nobody reads the response to.

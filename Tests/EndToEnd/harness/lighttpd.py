@@ -29,11 +29,12 @@ class Lighttpd(ManagedProcess):
     - `image-proxy-spawned`: lighttpd starts `executable`, which reads `configuration_file`;
     - `image-proxy-cgi`: a process of `executable` for each request.
 
-    `referer` adds the file that limits whose pages may show images.
+    `referer` adds the file that limits whose pages may show images. `handover` is the folder of the cache whose files
+    lighttpd sends itself.
     """
 
     def __init__(self, folder, variant, handler_socket=None, executable=None, configuration_file=None, root=None,
-                 referer=False):
+                 referer=False, handover=None):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "empty"
@@ -43,6 +44,8 @@ class Lighttpd(ManagedProcess):
         text = (DEPLOY / f"{variant}.conf").read_text()
         if referer:
             text += (DEPLOY / "image-proxy-referer.conf").read_text()
+        if handover:
+            text = text.replace("#handover ", "").replace("/var/cache/image-proxy", str(handover))
         paths = {
             "/run/image-proxy/image-proxy.sock": handler_socket,
             "/run/lighttpd/image-proxy.sock": folder / "spawned.sock",

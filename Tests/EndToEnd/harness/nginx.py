@@ -42,22 +42,23 @@ class Nginx(ManagedProcess):
     `buffers=False` makes it pass on what it gets, and no faster than its client reads.
     `cache` turns on nginx's own cache, and `on` names other blocks to turn on ("limit", "referer", "status"): as the deploy
     files say how.
+    `handover` is the folder of the cache whose files nginx sends itself.
     `handler_socket` is a path, or a list of the paths of several handlers, which take turns.
     """
 
     scheme = "http"
 
-    def __init__(self, folder, handler_socket, root=None, cache=False, workers=1, on=(), buffers=True):
+    def __init__(self, folder, handler_socket, root=None, cache=False, workers=1, on=(), buffers=True, handover=None):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "empty"
         self.root.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "nginx.conf"
-        self._render(folder, handler_socket, {*on, *(["cache"] if cache else [])}, workers, buffers)
+        self._render(folder, handler_socket, {*on, *(["cache"] if cache else [])}, workers, buffers, handover)
         # -e: the compiled-in path of the first messages is not ours to write to.
         super().__init__("nginx", ["nginx", "-e", "stderr", "-p", folder, "-c", self.configuration], folder)
 
-    def _render(self, folder, handler_socket, on, workers, buffers):
+    def _render(self, folder, handler_socket, on, workers, buffers, handover):
         sockets = handler_socket if isinstance(handler_socket, list) else [handler_socket]
         paths = {
             "server unix:/run/image-proxy/image-proxy.sock max_fails=0;": " ".join(
@@ -74,6 +75,10 @@ class Nginx(ManagedProcess):
                 text = text.replace("fastcgi_buffer_size 16k;", "fastcgi_buffer_size 16k; fastcgi_buffering off;")
             for block in on:
                 text = text.replace(f"#{block} ", "")
+            if handover and name == "image-proxy-location.conf":
+                text = text.replace("fastcgi_ignore_headers X-Accel-Redirect ", "fastcgi_ignore_headers ")
+                snippet = (DEPLOY / "image-proxy-handover.conf").read_text()
+                text += snippet.replace("alias /var/cache/image-proxy", f"alias {handover}")
             (folder / name).write_text(text)
         # The folder is private to us: the worker processes stay who we are.
         user = "user root;\n" if os.geteuid() == 0 else ""

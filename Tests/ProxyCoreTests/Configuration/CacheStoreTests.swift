@@ -18,6 +18,7 @@ import Testing
         ("unix:/run/redis.sock", socket("/run/redis.sock")),
         ("unix:/run/redis@1.sock?db=3", socket("/run/redis@1.sock", database: 3)),
         ("unix:u:p@/run/redis.sock?db=1", socket("/run/redis.sock", database: 1, user: "u", password: "p")),
+        ("file:/a/b", .directory("/a/b")), ("file:///a/b", .directory("/a/b")),
         ("off", .off),
     ]
 
@@ -41,11 +42,28 @@ import Testing
         #expect(try loaded(["IMAGE_PROXY_CACHE": text]).cache.store == store)
     }
 
-    @Test("a directory is understood, and refused until it can be used", arguments: ["file:/a/b", "file:///a/b"])
-    func refusesADirectory(_ text: String) throws {
-        #expect(try CacheStore(parsing: text) == .directory("/a/b"))
-        let problem = try #require(problems(["IMAGE_PROXY_CACHE": text]).first)
-        #expect(problem.note == "file: is not in this version yet")
+    @Test("{here} is the folder of the configuration file")
+    func here() throws {
+        func load(_ value: String, _ name: String) throws -> CacheStore {
+            let text = "IMAGE_PROXY_ALLOWED_HOSTS=h\nIMAGE_PROXY_CACHE=\(value)\n"
+            return try Configuration.load(environment: [:], file: (name, text)).cache.store
+        }
+        #expect(
+            try load("file:{here}/cache", "/home/u/site/api/image-proxy.conf") == .directory("/home/u/site/api/cache"))
+        #expect(try load("file:{here}/a/b", "/image-proxy.conf") == .directory("/a/b"))
+        for (value, name) in [
+            ("file:{here}/cache", "image-proxy.conf"), ("file:{here}", "/a/b.conf"), ("file:{here}/", "/a/b.conf"),
+            ("file:{here}x", "/a/b.conf"),
+        ] {
+            #expect(throws: ConfigurationProblems.self) { try load(value, name) }
+        }
+    }
+
+    @Test("files are handed over, and nothing else", arguments: ["x-sendfile", "x-accel-redirect:/files-1/"])
+    func handover(_ value: String) throws {
+        let settings = try loaded(["IMAGE_PROXY_CACHE": "file:/a", "IMAGE_PROXY_HANDOVER": value]).cache
+        #expect(settings.handover == (value == "x-sendfile" ? .sendfile : .accelRedirect(prefix: "/files-1/")))
+        #expect(problems(["IMAGE_PROXY_CACHE": "off", "IMAGE_PROXY_HANDOVER": value]).count == 1)
     }
 
     @Test(

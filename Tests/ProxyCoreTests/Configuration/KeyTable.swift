@@ -35,6 +35,8 @@ enum KeyTable {
         Accepted("CHUNK_SIZE", "1KiB") { $0.cache.requestedChunkSize = .kibibytes(1) },
         Accepted("CHUNK_SIZE", "64MiB") { $0.cache.requestedChunkSize = .mebibytes(64) },
         Accepted("MEMORY_CACHE_SIZE", "0") { $0.cache.memorySize = .zero },
+        Accepted("FILE_CACHE_SIZE", "1MiB") { $0.cache.fileCacheSize = .mebibytes(1) },
+        Accepted("HANDOVER", "off") { $0.cache.handover = nil },
         Accepted("STORE_BUDGET", "64GiB") { $0.cache.storeBudget = .gibibytes(64) },
         Accepted("CACHE_TIMEOUT", "10s") { $0.cache.timeout = .seconds(10) },
     ]
@@ -105,7 +107,6 @@ enum KeyTable {
         Refused("IMGPROXY_SOURCE_URL_ENCRYPTION_KEY", ["", "00", String(repeating: "0g", count: 16)], "32, 48 or 64"),
         Refused("DIALECTS", ["", "Own", "own;camo", "unsafe"], "expected a comma list of own or camo or imgproxy"),
         Refused("CACHE", ["", "on", "memcached://localhost"], "redis://"),
-        Refused("CACHE", ["file:/var/cache/images", "file:///var/cache/images"], "file: is not in this version yet"),
         Refused("CACHE_KEY", ["", "image", "{url}{url}", "a {url}", "{URL}", "{url"], "{url} exactly once"),
         Refused("METADATA_KEY", ["image", "{url}\u{7f}"], "{url} exactly once"),
         Refused("CACHE_TTL", badTimes + ["0", "0s", "999ms", "3651d"], "from 1s to 3650d"),
@@ -114,6 +115,14 @@ enum KeyTable {
         Refused("MAX_CACHE_SIZE", badSizes + ["257MiB"], "from 0 to 256MiB"),
         Refused("CHUNK_SIZE", badSizes + ["2", "0", "65MiB"], "from 3 to 64MiB"),
         Refused("MEMORY_CACHE_SIZE", badSizes + ["off"], "a size such as"),
+        Refused("FILE_CACHE_SIZE", badSizes + ["0", "1023KiB"], "from 1MiB to"),
+        Refused("CACHE", ["file:{here}/cache"], "the folder of the configuration file"),
+        Refused(
+            "HANDOVER",
+            [
+                "", "on", "x-accel-redirect", "x-accel-redirect:", "x-accel-redirect:/", "x-accel-redirect:/a",
+                "x-accel-redirect:a/", "x-accel-redirect://a/", "x-accel-redirect:/a b/", "x-accel-redirect:/../",
+            ], "off, x-sendfile, or x-accel-redirect:"),
         Refused("STORE_BUDGET", badSizes + ["0", "65535", "65GiB"], "from 64KiB to 64GiB"),
         Refused("CACHE_TIMEOUT", badTimes + ["0", "10001ms"], "from 1ms to 10s"),
         Refused("MIN_TTL", badTimes + ["3651d"], "from 0 to 3650d"),

@@ -124,7 +124,7 @@ import Testing
     @Test("memory takes the new record without asking for the bytes", arguments: sizes, formats)
     func memory(_ size: Int, _ format: Configuration.Cache.Format) throws {
         let image = Samples.png(size)
-        let cache = TieredCache(memory: MemoryTier(limit: 64 << 20), redis: tier(format), gatheringLimit: 16 << 20)
+        let cache = TieredCache(memory: MemoryTier(limit: 64 << 20), shared: tier(format), gatheringLimit: 16 << 20)
         try cache.store(image, of: Self.url, at: Self.now)
         for _ in 0..<2 { #expect(try bytes(of: found(cache)) == image) }
         let renewed = record(size, tag: "a")

@@ -24,9 +24,9 @@ import Testing
             server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent)
     }
 
-    private func cache(gatheringLimit: Int = 16 << 20) -> TieredCache {
+    private func cache(gatheringLimit: Int = 16 << 20) -> TieredCache<RedisTier> {
         TieredCache(
-            memory: MemoryTier(limit: 64 << 20), redis: redis, gatheringLimit: gatheringLimit)
+            memory: MemoryTier(limit: 64 << 20), shared: redis, gatheringLimit: gatheringLimit)
     }
 
     private func store(_ bytes: [UInt8], at time: Int64) throws {
@@ -34,7 +34,7 @@ import Testing
     }
 
     /// A cache that has the image in memory.
-    private func warmed(_ image: [UInt8]) throws -> TieredCache {
+    private func warmed(_ image: [UInt8]) throws -> TieredCache<RedisTier> {
         let cache = cache()
         try store(image, at: time.now)
         for _ in 0..<2 { #expect(try body(cache.lookup(Self.url)) == image) }

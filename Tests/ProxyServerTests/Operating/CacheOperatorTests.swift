@@ -8,6 +8,7 @@ import Testing
 @Suite struct CacheOperatorTests {
     private let server: RedisServer
     private let cache: CacheOperator
+    private let redis: RedisOperator
     private let now = systemClock()
 
     init() throws {
@@ -15,6 +16,7 @@ import Testing
         var configuration = Samples.configuration
         configuration.cache.store = .redis(server.location)
         cache = try CacheOperator(configuration, logger: Samples.silent)
+        redis = RedisOperator(server.location, configuration, logger: Samples.silent)
     }
 
     private static func supervision(isStopped: @escaping @Sendable () -> Bool = { false }) -> Supervision {
@@ -24,7 +26,7 @@ import Testing
     private func url(_ number: Int) -> String { "http://h/\(number)" }
 
     private func store(_ count: Int) throws {
-        for number in 0..<count { try cache.tier.store(Samples.png(100), of: url(number), at: now) }
+        for number in 0..<count { try redis.tier.store(Samples.png(100), of: url(number), at: now) }
     }
 
     private func size() throws -> RedisReply { try server.command("DBSIZE") }
@@ -96,7 +98,7 @@ import Testing
     @Test("what has changed since it was judged is left alone")
     func removalIsConditional() throws {
         let key: RedisArgument = "k"
-        func run(_ script: RedisScript) throws -> RedisReply { try cache.tier.run(script) }
+        func run(_ script: RedisScript) throws -> RedisReply { try redis.tier.run(script) }
         try server.command("SET", key, "abcd")
         #expect(try run(.remove(key, tail: Array("cx".utf8), length: 4)) == .integer(0))
         #expect(try run(.remove(key, tail: Array("cd".utf8), length: 5)) == .integer(0))

@@ -1,4 +1,3 @@
-internal import Redis
 import ProxyCore
 
 /// What is in the cache, and what those who use it have done, as an operator asks for it.
@@ -24,19 +23,5 @@ public struct HostCounts: Sendable {
         self.name = name
         counts = Metrics().all.map { ($0.name, reading[$0.name]) }
         hitRate = reading.hitRate
-    }
-}
-
-extension CacheOperator {
-    /// What is in the cache now, counted entry by entry, and what hosts have counted. Nil when it was stopped before its end.
-    public func statistics(_ supervision: Supervision) throws(CacheFailure) -> OperatorStatistics? {
-        let total = try ask([["DBSIZE"]]).first?.integer.map { Int(clamping: $0) } ?? 0
-        let statistics = try tier.statistics { done in
-            supervision.advanced(min(done, total), total)
-            return !supervision.isStopped()
-        }
-        guard let statistics else { return nil }
-        return OperatorStatistics(
-            cache: statistics, hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
     }
 }
