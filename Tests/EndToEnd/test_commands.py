@@ -137,7 +137,7 @@ def test_inspect_asks_a_server_for_its_memory(start, cache, answer, command, ori
     found = answer("inspect", url, "--server", mount + "/")
     assert found["memory"] == {"inMemory": True, "size": len(BODY), "cachedAt": found["image"]["cachedAt"],
                                "expiresAt": found["image"]["expiresAt"], "current": True}
-    assert "as in Redis" in command("inspect", url, "--server", mount).stdout
+    assert "as in the cache" in command("inspect", url, "--server", mount).stdout
     # Nobody may serve what another program has replaced.
     cache("SET", f"image-proxy:{url}", record(LARGE), "EX", 60)
     assert answer("inspect", url, "--server", mount)["memory"]["current"] is False

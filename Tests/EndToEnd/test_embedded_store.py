@@ -130,6 +130,7 @@ def test_no_damage_is_ever_served_and_clean_finds_it(serve, files, origin, answe
         assert found["damaged"] + found["cut"] + found["foreign"] == 1, damaged[:60]
         miss = server.client.get(url)
         assert miss.body == SMALL and "fwd=uri-miss" in miss.cache_status, damaged[:60]
+        eventually(lambda: path.read_bytes().endswith(SMALL) and len(path.read_bytes()) == len(sound), "the miss replaces it")
         stored(files, url)
     path.write_bytes(damages[1])
     assert answer("clean")["damaged"] == 1 and not path.exists()

@@ -18,9 +18,6 @@ public final class CacheOperator: Sendable {
         }
     }
 
-    /// How long whoever is asked over HTTP may take.
-    public var fetchSettings: Configuration.Fetch { configuration.fetch }
-
     /// Throws when the cache cannot be asked.
     public func check() throws(CacheFailure) { try cache.check() }
 
