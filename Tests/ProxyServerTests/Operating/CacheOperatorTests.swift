@@ -33,7 +33,7 @@ import Testing
 
     @Test func theStatisticsAreThoseOfTheTier() throws {
         try store(3)
-        let statistics = try cache.statistics()
+        let statistics = try #require(try cache.statistics(Self.supervision())).cache
         #expect(statistics.totalImages == 3 && statistics.totalSize == 300)
     }
 
