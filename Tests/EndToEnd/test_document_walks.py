@@ -135,6 +135,7 @@ WALKS = {
     "docs/commands.md": Walk(["images  +1", "state +fresh", "memory +not in that|memory +image/png", "purged 1 images",
                               "kept +[1-9]", r"/api/image-proxy\?url=", '"reason":"denied.host"', "0 failed"]),
     "docs/configuration.md": Walk([f"{CONFIGURATION}:1", "default"]),
+    "docs/embedded-store.md": Walk([], stage="useradd --system --user-group image-proxy\n"),
     "docs/operations.md": Walk(["up to 32KiB", "image_proxy_cache_gate_bytes 5242880", "^ok$", "OK", "verdict +200 served"]),
     "docs/security.md": Walk(["200 served", "403 denied.host", " 0 failed"]),
     "docs/signing.md": Walk([r"/api/image-proxy\?url=.*&s=", "HTTP/1.1 200 OK"]),

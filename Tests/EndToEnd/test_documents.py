@@ -47,12 +47,14 @@ def test_every_page_is_covered():
 def test_every_block_is_run_or_checked():
     """`sh` is followed; of the rest each language has a test below, or the test of its page."""
     checked = {"conf", "nginx", "yaml", "redis", "json", "js", "python"}
-    shown = {"README.md", "docs/security.md", "docs/operations.md"}
+    shown = {"README.md", "docs/security.md"}
     for block in BLOCKS:
         if block.language == "sh":
             assert block.page in WALKS or block.page.startswith(DEPLOYMENT), block.name
         elif block.language == "ini":
             assert block.page == f"{DEPLOYMENT}systemd.md", block.name
+        elif block.language == "text":
+            assert block.page == "docs/embedded-store.md", block.name
         elif not block.language:
             assert block.page in shown, block.name
         else:
@@ -241,6 +243,22 @@ def test_records_are_json_in_the_order_that_is_kept(block):
     record = json.loads(block.text)
     assert list(record)[:5] in (["data", "contentType", "size", "cachedAt", "expiresAt"],
                                 ["width", "height", "contentType", "size", "cachedAt"])
+
+
+@of("text", "docs/embedded-store.md")
+def test_a_file_of_the_embedded_store_begins_as_it_is_shown(block, settings, origin, tmp_path):
+    url = origin.serve(behaviours.image(png_of_size(4_000), "image/png", ("ETag", '"abc"')))
+    (tmp_path / "list").write_text(url + "\n")
+    done = run("warm", tmp_path / "list", settings={**settings, "CONFIG": "/dev/null", "CACHE": f"file:{tmp_path}/store"})
+    assert done.returncode == 0, done.stderr
+    file = next(path for path in (tmp_path / "store" / "images").rglob("*") if path.is_file() and path.name != "index")
+    found = [line.decode(errors="replace") for line in file.read_bytes().split(b"\n")[:4]]
+    shown = block.text.splitlines()
+    assert len(shown) == 4
+    for line in (shown[0], found[0]):
+        assert re.fullmatch(r"imgfile1( [0-9a-f]+){3}", line)
+    for ours, theirs in zip(shown[1:], found[1:]):
+        assert set(re.findall(r'"(\w+)":', ours)) <= set(re.findall(r'"(\w+)":', theirs)), theirs
 
 
 # MARK: code
