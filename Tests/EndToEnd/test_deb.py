@@ -140,6 +140,7 @@ say enabled systemctl is-active image-proxy.socket image-proxy.service
 say user stat -c %U /proc/$(systemctl show -p MainPID --value image-proxy)
 say socket stat -c '%a %U:%G' /run/image-proxy/image-proxy.sock
 say fence grep -E '^(NoNewPrivs|Seccomp|CapEff):' /proc/$(systemctl show -p MainPID --value image-proxy)/status
+say exposure systemd-analyze security --no-pager image-proxy.service
 say image image
 systemctl stop image-proxy.service
 say activated image
@@ -187,6 +188,9 @@ def test_its_units_run_under_systemd(installed, newer):
     assert said["user"] == "image-proxy\n"
     assert said["socket"] == "660 root:www-data\n"
     assert said["fence"].split() == ["CapEff:", "0" * 16, "NoNewPrivs:", "1", "Seccomp:", "2"]
+    # As the page says: better than what can be told from the file alone.
+    claimed = re.search(r"gives it ([\d.]+) where it runs", (PROJECT / "docs" / "deployment" / "systemd.md").read_text())[1]
+    assert re.search(r"Overall exposure level for image-proxy.service: ([\d.]+)", said["exposure"])[1] == claimed
     for moment in ("image", "activated", "served"):
         assert said[moment].startswith("200 image-proxy; fwd="), (moment, log)
     assert said["told"] == said["still told"] == "200\n", log

@@ -19,6 +19,8 @@ from harness.waiting import eventually
 
 # Above what is counted at once, as `Census` says.
 MANY = 6000
+# For several walks with their rests, and a full SCAN of the test's own after each, on a busy machine.
+WALKS = 120
 OPERATIONS = PROJECT / "docs" / "operations.md"
 
 
@@ -96,7 +98,7 @@ def test_many_entries_are_told_without_a_scan_and_stay_true(new_folder, settings
     with redis.client(database) as client:
         fill(client, MANY)
         with Handler(new_folder(), **{**settings, "CACHE": redis.unix_address(database)}) as handler:
-            eventually(lambda: stats(handler)["countIsCurrent"], "a count of what is there now")
+            eventually(lambda: stats(handler)["countIsCurrent"], "a count of what is there now", WALKS)
             assert told(handler) == scanned(client)
 
             calls = scans(client)
@@ -111,7 +113,7 @@ def test_many_entries_are_told_without_a_scan_and_stay_true(new_folder, settings
                 client("PEXPIRE", f"image-proxy:http://a.example/filled-{index}", 1)
             fill(client, 50, "new")
             eventually(lambda: (found := stats(handler))["countIsCurrent"] and numbers(found) == scanned(client),
-                       "true statistics")
+                       "true statistics", WALKS)
 
 
 def test_who_asks_before_anybody_has_counted_gets_an_estimate(new_folder, settings, redis, databases):
@@ -130,7 +132,7 @@ def test_who_asks_before_anybody_has_counted_gets_an_estimate(new_folder, settin
         images, size, oldest, newest = scanned(client)
         assert 0.5 * images <= first["totalImages"] <= 1.5 * images and 0.5 * size <= first["totalSize"] <= 1.5 * size
         assert oldest <= first["oldestCache"] <= first["newestCache"] <= newest
-        found = eventually(lambda: (answer := asked())["countIsCurrent"] and answer, "a count")
+        found = eventually(lambda: (answer := asked())["countIsCurrent"] and answer, "a count", WALKS)
         assert not found["countIsEstimate"]
         assert numbers(found) == scanned(client)
 
@@ -169,13 +171,13 @@ def test_what_redis_evicts_is_not_counted(full_redis, new_folder, settings, poli
         def is_true():
             answer = stats(handler)
             return answer["countIsCurrent"] and numbers(answer) == scanned(client) and answer
-        answer = eventually(is_true, "true statistics of a Redis that evicts")
+        answer = eventually(is_true, "true statistics of a Redis that evicts", WALKS)
         assert answer["redis"]["evictionPolicy"] == policy
         before = answer["redis"]["evictedKeys"]
         assert number // 4 < answer["totalImages"] < number and before > 0
         # And again, while it counts and evicts at the same time.
         fill(client, number // 4, "more")
-        answer = eventually(is_true, "true statistics after more was evicted")
+        answer = eventually(is_true, "true statistics after more was evicted", WALKS)
         assert answer["redis"]["evictedKeys"] > before
 
 
@@ -187,9 +189,9 @@ def test_what_expires_unnoticed_is_not_counted_as_current(new_folder, settings):
         client("DEBUG", "SET-ACTIVE-EXPIRE", 0)
         client("PEXPIRE", "image-proxy:http://a.example/filled-7", 6000)
         with Handler(new_folder(), **{**settings, "CACHE": redis.unix_address()}) as handler:
-            counted = eventually(lambda: (found := stats(handler))["countIsCurrent"] and found, "a count")
+            counted = eventually(lambda: (found := stats(handler))["countIsCurrent"] and found, "a count", WALKS)
             assert counted["totalImages"] in (MANY, MANY - 1)
-            eventually(lambda: stats(handler)["totalImages"] == MANY - 1, "the one whose time is over is gone")
+            eventually(lambda: stats(handler)["totalImages"] == MANY - 1, "the one whose time is over is gone", WALKS)
             assert stats(handler)["redis"]["expiredKeys"] == 1
 
 
