@@ -15,8 +15,13 @@ struct Handover: Sendable {
         guard let handover = settings.handover, case .directory(let path) = settings.store else { return nil }
         switch handover {
         case .accelRedirect(let prefix): (field, self.prefix) = ("X-Accel-Redirect", prefix)
-        case .sendfile: (field, prefix) = ("X-Sendfile", FileFolder(path).bodies + "/")
+        case .sendfile: (field, prefix) = ("X-Sendfile", Self.encoded(FileFolder(path).bodies) + "/")
         }
+    }
+
+    /// Both servers decode what they are told (RFC 3986, 2.1).
+    private static func encoded(_ path: String) -> String {
+        path.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%25")
     }
 
     /// The name of the file with the image's bytes, where the web server may send all of it.

@@ -20,6 +20,8 @@ from harness.images import MIB, png_of_size
 from harness.records import put, record
 from harness.waiting import LIVENESS, eventually
 
+# Both caches keep images by the same rules.
+STORES = ("redis", "file")
 BODY = png_of_size(100_000, seed=4)
 OTHER = png_of_size(20_000, seed=5)
 NO_STORE = ("Cache-Control", "no-store")

@@ -25,7 +25,7 @@ DEPLOYMENT = "docs/deployment/"
 # Pages that nobody has to follow, since they have no commands: the test that holds them to the program.
 READ = {
     "CHANGELOG.md": "test_documents.py", "SECURITY.md": "test_security_page.py", "docs/README.md": "test_documents.py",
-    "docs/architecture.md": "test_documents.py", "docs/caching.md": "test_caching_page.py",
+    "docs/embedded-store.md": "test_embedded_store.py", "docs/architecture.md": "test_documents.py", "docs/caching.md": "test_caching_page.py",
 }
 
 

@@ -6,6 +6,7 @@ What is alike is tested over both: modules that name their STORES run over each.
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -14,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import behaviours
-from harness.file_store import FileStore, is_locked
+from harness.file_store import FileStore, encode, is_locked
 from harness.front import Front
-from harness.handler import cgi, run
+from harness.handler import PROJECT, cgi, run
 from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.waiting import eventually
@@ -88,6 +89,15 @@ def test_one_file_has_the_image_and_all_that_is_known_of_it(serve, files, origin
     assert hit.is_hit and hit.body == SMALL and hit.header("ETag") == '"v1"'
 
 
+def test_the_page_shows_a_header_as_it_is():
+    """Every number in it is right."""
+    block = re.search(r"^```\n(imgfile1 .*?\n)```$", (PROJECT / "docs" / "embedded-store.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    description, record, metadata = block.splitlines()[1:]
+    record = record.removesuffix("imgraw1").encode()
+    assert encode(json.loads(description), record[:-8], metadata.encode()).decode().rstrip() == block.rstrip()
+    assert json.loads(record[:-8])["size"] == json.loads(description)["size"] == json.loads(metadata)["size"]
+
+
 def test_a_key_template_is_the_key(serve, answer, origin):
     server = serve(CACHE_KEY="mine:{url}:v2")
     url = origin.serve(behaviours.image(SMALL))
@@ -109,6 +119,19 @@ def test_here_is_where_the_configuration_is(new_folder, settings, origin):
         response, log = cgi(query(url), {"CONFIG": home / "p.conf"})
         assert expected in response.cache_status and response.body == SMALL, log
     assert (home / "image-proxy-cache" / "images").is_dir()
+
+
+@pytest.mark.parametrize("kind", ["shared-cgi", "shared-fcgid"])
+def test_shared_hosting_keeps_images_and_shows_nobody_its_files(new_folder, settings, origin, kind):
+    configuration = (PROJECT / "deploy" / "shared-hosting" / "image-proxy.conf").read_text()
+    cache = next(line.partition("=")[2] for line in configuration.splitlines() if line.startswith("IMAGE_PROXY_CACHE="))
+    with Front(kind, new_folder(), {**settings, "CACHE": cache}) as server:
+        files = FileStore(server.server.root / "api" / "image-proxy-cache")
+        url = fetch_and_store(server, files, origin)
+        assert server.client.get(url).is_hit and len(origin.requests_for(url)) == 1
+        for path in [files.path(url), files.folder / "usage", files.folder]:
+            shown = server.client.request("GET", f"/{path.relative_to(server.server.root)}")
+            assert shown.status == 403, path
 
 
 # MARK: what is wrong with a file

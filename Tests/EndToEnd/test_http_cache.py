@@ -29,6 +29,8 @@ from harness.images import MIB, png_of_size
 from harness.records import put, record
 from harness.waiting import eventually
 
+# Both caches keep images by the same rules.
+STORES = ("redis", "file")
 BODY = png_of_size(10_000)
 OTHER = png_of_size(12_000, seed=9)
 TAG = '"abcdef"'

@@ -22,6 +22,8 @@ from harness.records import HOUR, closing, put, record
 from harness.redis import Redis
 from harness.waiting import eventually
 
+# Both caches keep images by the same rules.
+STORES = ("redis", "file")
 BODY = png_of_size(100_000, seed=11)
 NEW = png_of_size(20_000, seed=12)
 TAG = '"abcdef"'

@@ -2,12 +2,6 @@ internal import Redis
 import ProxyCore
 
 extension RedisTier {
-    func renew(
-        _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
-    ) throws(CacheFailure) -> Bool {
-        try renewed(image.fingerprint, as: record, expiry: expiry, key(for: urlText)) != nil
-    }
-
     /// Writes the closing of a record anew and leaves its bytes where they are. The fingerprint that the record has from
     /// then on; nil when what is there is another than `fingerprint` tells, or is not laid out as we lay it out.
     func renewed(

@@ -41,8 +41,6 @@ final class RedisTier: SharedTier {
 
     var isAvailable: Bool { health.isAvailable }
 
-    func lookup(_ urlText: String) -> CacheLookup { lookup(key(for: urlText)) }
-
     func lookup(_ key: CacheKey) -> CacheLookup {
         guard health.permitsReads() else { return .unavailable }
         do {

@@ -13,6 +13,16 @@ protocol SharedTier: CacheTier {
     ) throws(CacheFailure) -> RecordFingerprint?
 }
 
+extension SharedTier {
+    func lookup(_ urlText: String) -> CacheLookup { lookup(key(for: urlText)) }
+
+    func renew(
+        _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
+    ) throws(CacheFailure) -> Bool {
+        try renewed(image.fingerprint, as: record, expiry: expiry, key(for: urlText)) != nil
+    }
+}
+
 /// Memory in front of Redis, or of the embedded store.
 ///
 /// The shared tier has the last word: a copy in memory is compared with its record before it is served, unless that was

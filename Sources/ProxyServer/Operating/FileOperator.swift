@@ -26,7 +26,10 @@ final class FileOperator: OperatedCache {
     }
 
     func statistics(_ supervision: Supervision) throws(CacheFailure) -> OperatorStatistics? {
+        // Whatever is in it, this takes milliseconds.
+        if supervision.isStopped() { return nil }
         let statistics = try tier.statistics()
+        supervision.advanced(statistics.totalImages, statistics.totalImages)
         return OperatorStatistics(
             cache: statistics, hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
     }

@@ -198,16 +198,6 @@ import Testing
         #expect(try body(cache.lookup(Self.url)) == image)
         #expect(try reads() == 0)
     }
-
-    /// Asks until the answer is true: what is waited for takes half a second. False after a minute.
-    private func eventually(_ question: () throws -> Bool) rethrows -> Bool {
-        let end = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < end {
-            if try question() { return true }
-            usleep(5_000)
-        }
-        return false
-    }
 }
 
 /// The time of day, as a test sets it.

@@ -12,19 +12,16 @@ import ProxyCore
 struct FileIndex: Sendable {
     let folder: FileFolder
 
-    /// The bytes that all images take up on the disk.
-    func usage() throws(FileError) -> Int {
+    /// The bytes that each folder takes up on the disk.
+    func usage() throws(FileError) -> [Int] {
         let length = FileFolder.shardCount * IndexText.wordLength
         let bytes = try FileShard.usage(of: folder)?.read(length) ?? []
-        if bytes.count < length { return try countedUsage() }
-        return (0..<FileFolder.shardCount).reduce(0) { $0 + max(0, Int(IndexText.word(bytes, $1 * 8))) }
-    }
-
-    /// The same where nobody has written it down.
-    private func countedUsage() throws(FileError) -> Int {
-        var usage = 0
+        var usage: [Int] = []
         for shard in 0..<FileFolder.shardCount {
-            usage += try entries(of: shard).reduce(0) { $0 + $1.taken }
+            let place = shard * IndexText.wordLength
+            let noted = place + IndexText.wordLength <= bytes.count ? IndexText.word(bytes, place) : 0
+            // Nothing there, or nobody has written it down.
+            usage.append(noted == 0 ? try entries(of: shard).reduce(0) { $0 + $1.taken } : Int(clamping: noted))
         }
         return usage
     }
@@ -117,7 +114,7 @@ struct FileShard {
 
     private func place(of digest: KeyDigest) -> Int? {
         IndexText.places(bytes).first {
-            IndexText.word(bytes, $0) == digest.high && IndexText.word(bytes, $0 + 8) == digest.low
+            IndexText.word(bytes, $0) == digest.high && IndexText.word(bytes, $0 + IndexText.wordLength) == digest.low
         }
     }
 
@@ -133,9 +130,6 @@ struct FileShard {
         let usage = try folder.open("usage", in: folder.path)
         let sum = entries.reduce(0) { $0 + $1.taken }
         try usage.write(IndexText.bytes(UInt64(sum)), at: number * IndexText.wordLength)
-        // The last word too, so that the file is known to be whole.
-        let length = FileFolder.shardCount * IndexText.wordLength
-        if try usage.status().size < length { try usage.truncate(to: length) }
     }
 
     /// Makes the index from the files.

@@ -4,59 +4,71 @@ import ProxyCore
 import Synchronization
 
 /// Keeps the store within its size: in batches, so that what it costs to find those that were not used for longest is
-/// spread over many images.
+/// spread over many images, and for a moment at a time, so that the image that was one too many does not pay for all.
+///
+/// Of a few thousand images those go that were not used for longest. More are spread over the folders by chance, so each
+/// folder is as good a sample as any: there, the fullest folders lose the part of their images that was not used for longest.
 extension FileTier {
     /// How much of the limit is left in use when room was made, in percent.
     private static let remainingShare = 90
+    /// How many images are looked at one by one.
+    private static let mostCompared = 4096
+    /// How long one who stores an image makes room for others.
+    private static let longestTurn = Duration.milliseconds(500)
 
     /// Makes room if there is too little: one process at a time; another goes on meanwhile.
     func makeRoom() {
         do {
-            guard try index.usage() > settings.fileCacheSize.bytes else { return }
+            let usage = try index.usage().reduce(0, +)
+            guard usage > settings.fileCacheSize.bytes else { return }
             let lock = try folder.open("usage", in: folder.path)
             guard try lock.tryLock() else { return }
             try removeOldest(until: settings.fileCacheSize.bytes / 100 * Self.remainingShare)
-            sweepBodies()
             withExtendedLifetime(lock) {}
+            sweepBodies()
         } catch {
             health.failed(error)
         }
     }
 
-    private struct Candidate {
-        let digest: KeyDigest
-        let taken: Int
-        /// When it was used last, in nanoseconds; 0 for what has expired.
-        let lastUse: Int
+    private func removeOldest(until goal: Int) throws(FileError) {
+        var folders: [(number: Int, entries: [IndexEntry], usage: Int)] = []
+        for number in 0..<FileFolder.shardCount {
+            let entries = try index.entries(of: number)
+            folders.append((number, entries, entries.reduce(0) { $0 + $1.taken }))
+        }
+        let end = ContinuousClock.now + Self.longestTurn
+        let usage = folders.reduce(0) { $0 + $1.usage }
+        if folders.reduce(0, { $0 + $1.entries.count }) <= Self.mostCompared {
+            return try removeOldest(of: folders.flatMap(\.entries), usage: usage, until: goal, before: end)
+        }
+        // The fullest first: those that have had their turn are not among them any more.
+        for folder in folders.sorted(by: { $0.usage > $1.usage }) where ContinuousClock.now < end {
+            try removeOldest(
+                of: folder.entries, usage: folder.usage, until: goal / FileFolder.shardCount, before: end)
+        }
     }
 
-    private func removeOldest(until goal: Int) throws(FileError) {
-        var (candidates, usage) = try candidates()
-        candidates.sort { $0.lastUse < $1.lastUse }
+    private func removeOldest(
+        of entries: [IndexEntry], usage: Int, until goal: Int, before end: ContinuousClock.Instant
+    ) throws(FileError) {
+        guard usage > goal else { return }
+        let now = clock()
+        let byUse = entries.map { entry in
+            let use = entry.isExpired(at: now) ? 0 : (try? Files.status(of: folder.image(entry.digest)).lastUse) ?? 0
+            return (entry, use)
+        }.sorted { $0.1 < $1.1 }
+        var rest = usage
         var doomed: [Int: [KeyDigest]] = [:]
-        for candidate in candidates {
-            guard usage > goal else { break }
-            usage -= candidate.taken
-            doomed[candidate.digest.shard, default: []].append(candidate.digest)
+        for (entry, _) in byUse where rest > goal {
+            rest -= entry.taken
+            doomed[entry.digest.shard, default: []].append(entry.digest)
         }
-        for (number, digests) in doomed {
+        for (number, digests) in doomed where ContinuousClock.now < end {
             try index.withShard(number) { (shard) throws(FileError) in
                 for digest in digests { _ = try remove(digest, from: &shard) { _ in true } }
             }
         }
-    }
-
-    private func candidates() throws(FileError) -> (list: [Candidate], usage: Int) {
-        let now = clock()
-        var found: [Candidate] = []
-        for shard in 0..<FileFolder.shardCount {
-            for entry in try index.entries(of: shard) {
-                let use =
-                    entry.isExpired(at: now) ? 0 : (try? Files.status(of: folder.image(entry.digest)).lastUse) ?? 0
-                found.append(Candidate(digest: entry.digest, taken: entry.taken, lastUse: use))
-            }
-        }
-        return (found, found.reduce(0) { $0 + $1.taken })
     }
 
     func keepCount(isStopping: () -> Bool) {

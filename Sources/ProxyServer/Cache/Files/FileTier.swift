@@ -68,8 +68,6 @@ final class FileTier: SharedTier {
 
     func key(for urlText: String) -> CacheKey { settings.imageKey.key(for: urlText) }
 
-    func lookup(_ urlText: String) -> CacheLookup { lookup(key(for: urlText)) }
-
     func lookup(_ key: CacheKey) -> CacheLookup {
         let reading = FileReading(folder: folder, digest: KeyDigest(of: key.bytes), key: key, now: clock())
         do {
@@ -212,12 +210,6 @@ extension FileTier {
         try folder.replace(folder.image(digest), with: bytes)
         try shard.set(digest, IndexEntry(digest, header, headerLength: bytes.count))
         if let replaced { letGo(digest, replaced) }
-    }
-
-    func renew(
-        _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
-    ) throws(CacheFailure) -> Bool {
-        try renewed(image.fingerprint, as: record, expiry: expiry, key(for: urlText)) != nil
     }
 
     /// Writes the header of an image anew and leaves its bytes where they are.

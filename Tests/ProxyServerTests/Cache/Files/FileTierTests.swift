@@ -131,7 +131,9 @@ import Testing
         let located = ImageFileHeader.parse(sound.span)
         let header = try #require(located?.length)
         let used = try #require(sound[..<header].lastIndex { $0 != UInt8(ascii: " ") })
-        for index in Array(0...used) + Array(header..<sound.count) {
+        // Of the header alone, each is tried where it is parsed.
+        for index in Array(stride(from: 0, through: used, by: 7)) + Array(stride(from: header, to: sound.count, by: 3))
+        {
             try store.change(path) { $0[index] ^= 1 << UInt8(index % 8) }
             let served = try tier.lookup(Self.url).body()
             #expect(served == nil, "byte \(index)")
@@ -342,7 +344,7 @@ import Testing
     @Test func theStoreStaysWithinItsSize() throws {
         let tier = store.tier(size: .mebibytes(1))
         for number in 0..<100 { try tier.store(Samples.png(30_000), of: "https://a.example/\(number)", at: now) }
-        let taken = try tier.index.usage()
+        let taken = try tier.index.usage().reduce(0, +)
         #expect(taken <= 1 << 20 && taken > (1 << 20) * 3 / 4)
         #expect(try store.images.count == (try tier.statistics().totalImages))
         #expect(try tier.lookup("https://a.example/99").body() != nil, "the newest is there")
