@@ -22,6 +22,7 @@ from harness.lying_redis import LyingRedis
 from harness.waiting import LIVENESS, eventually, free_port
 
 DAY = 86_400_000
+BOTH_STORES = pytest.mark.stores("redis", "file")
 BODY = png_of_size(3_000)
 # Longer than what is read in one piece.
 LARGE = png_of_size(900_000)
@@ -152,6 +153,7 @@ def test_inspect_says_which_server_does_not_answer(command, cache, origin):
     command("inspect", url, "--server", "/api/image-proxy", status=64)
 
 
+@BOTH_STORES
 def test_inspect_of_what_is_not_there(answer):
     assert answer("inspect", "http://127.0.0.1/none") == {
         "url": "http://127.0.0.1/none", "image": None, "metadata": None, "lease": None, "memory": None}
@@ -174,6 +176,7 @@ def test_inspect_finds_damage_in_the_midst_of_a_large_record(cache, answer):
     assert (found["sound"], found["damage"], found["size"]) == (False, "base64", len(LARGE))
 
 
+@BOTH_STORES
 def test_inspect_tells_stale_from_fresh_and_shows_leases(cache, answer):
     url = "http://127.0.0.1/a"
     cache("SET", f"image-proxy:{url}", record(age=31 * DAY), "EX", 60)
@@ -199,6 +202,7 @@ def test_without_a_cache_there_is_nothing_to_do(command, arguments):
 # MARK: stats
 
 
+@BOTH_STORES
 def test_stats_counts_what_is_there_and_what_hosts_have_done(start, cache, answer, command, origin):
     for number in range(3):
         put(cache, f"http://127.0.0.1/{number}")
@@ -228,6 +232,7 @@ def test_without_a_cache_nothing_is_in_it(answer):
 # MARK: purge
 
 
+@BOTH_STORES
 def test_a_purge_is_seen_by_every_process_within_a_second(start, cache, answer, origin):
     servers = [start(CACHE=cache.address, MEMORY_CACHE_SIZE="64MiB") for _ in range(2)]
     url = origin.serve(behaviours.in_turn(behaviours.image(BODY), behaviours.image(LARGE)))
@@ -279,6 +284,7 @@ SPREAD = ["http://images.example.com/a", "https://Images.Example.com:8443/b?c", 
           "http://images.example.com.evil.test/", "http://evilimages.example.com/", "http://example.com/images.example.com"]
 
 
+@BOTH_STORES
 @pytest.mark.parametrize("option,value,gone", [
     ("--host", "images.example.com", [0, 1]), ("--host", "*.images.example.com", [2]), ("--host", "*.example.com", [0, 1, 2, 4]),
     ("--host", "nobody.test", []), ("--prefix", "http://images.example.com/", [0]),
@@ -544,6 +550,7 @@ def write(path, lines):
     return path
 
 
+@BOTH_STORES
 def test_a_list_is_warmed_and_then_hit(start, cache, answer, origin, tmp_path):
     server = start(CACHE=cache.address)
     bodies = [BODY, LARGE, png_of_size(5_242_880), png_of_size(4_000)]
@@ -588,6 +595,7 @@ def calls_of_set(cache):
     return int(found[1]) if found else 0
 
 
+@BOTH_STORES
 def test_a_stale_image_is_asked_about_again(cache, answer, origin, tmp_path):
     def script(exchange):
         if exchange.request.value("If-None-Match") == '"v1"':
