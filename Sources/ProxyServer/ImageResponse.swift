@@ -60,7 +60,8 @@ struct ImageResponder: Sendable {
         to exchange: Exchange, _ image: CachedImage, _ status: CacheStatus, mayBeKept: Bool = true
     ) -> ImageResponse {
         response(
-            to: exchange, image.type, size: image.size, mayBeKept ? image.stored : nil, status, sharing: image.readyHead)
+            to: exchange, image.type, size: image.size, mayBeKept ? image.stored : nil, status, sharing: image.readyHead
+        )
     }
 
     private func response(
