@@ -127,10 +127,19 @@ def network(new_folder):
     made.stop()
 
 
+class Routes(dict):
+    """What is answered at a path, whatever the address; anything else is an image."""
+
+    def put(self, response):
+        """A path that nobody has asked for yet: who asks for one again may share what the first one gets."""
+        path = f"/r{len(self)}"
+        self[path] = response
+        return path
+
+
 @pytest.fixture(scope="module")
 def routes():
-    """What is answered at a path, whatever the address; anything else is an image."""
-    return {}
+    return Routes()
 
 
 @pytest.fixture(scope="module")
@@ -309,8 +318,8 @@ def test_redirects_to_public_places_are_followed(client, routes, dialled, code):
             ("http://11.0.0.1/b.png", "11.0.0.1", 80), (f"http://[{OTHER}]/b.png", OTHER, 80), ("/b.png", PUBLIC, 80),
             ("b.png?c=d", PUBLIC, 80), ("?c", PUBLIC, 80), ("//11.0.0.2/b.png", "11.0.0.2", 80),
             ("//11.0.0.2:443/b.png", "11.0.0.2", 443), ("../../b.png", PUBLIC, 80)):
-        routes["/r"] = redirect(code, location)
-        assert served(client, dialled, f"http://{PUBLIC}/r", address, port)
+        path = routes.put(redirect(code, location))
+        assert served(client, dialled, f"http://{PUBLIC}{path}", address, port)
 
 
 @pytest.mark.parametrize("code", [300, 301, 302, 303, 304, 305, 306, 307, 308])
@@ -320,8 +329,7 @@ def test_redirects_to_private_places_are_not(client, network, routes, dialled, c
                "dict://127.0.0.1:6379/a", "data:image/png;base64,iVBORw0KGgo=", "\\\\127.0.0.1/b", "http:\\\\127.0.0.1/b",
                "///127.0.0.1/b", "http://user@127.0.0.1/b", "HTTP:127.0.0.1/b"]
     for target in targets:
-        routes["/r"] = redirect(code, target)
-        answer = client.get(f"http://{PUBLIC}/r")
+        answer = client.get(f"http://{PUBLIC}" + routes.put(redirect(code, target)))
         assert answer.status in (400, 403, 502), (target, answer.status)
         assert dialled() == [(PUBLIC, 80)], target
 
@@ -329,26 +337,24 @@ def test_redirects_to_private_places_are_not(client, network, routes, dialled, c
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_no_spelling_is_dialled_in_a_redirect(client, routes, dialled, host):
     for prefix in ("http://", "//"):
-        routes["/r"] = redirect(302, f"{prefix}{host}/b.png")
-        answer = client.get(f"http://{PUBLIC}/r")
+        answer = client.get(f"http://{PUBLIC}" + routes.put(redirect(302, f"{prefix}{host}/b.png")))
         assert answer.status in (400, 403, 502), answer.status
         assert dialled() == [(PUBLIC, 80)], prefix
 
 
 def test_a_second_hop_is_judged_as_the_first(client, routes, dialled):
-    routes["/one"] = redirect(302, "http://11.0.0.1/two")
-    routes["/two"] = redirect(307, "http://11.0.0.2/b.png")
-    assert served(client, dialled, f"http://{PUBLIC}/one", "11.0.0.2")
-    routes["/two"] = redirect(307, "http://127.0.0.1/b.png")
-    assert client.get(f"http://{PUBLIC}/one").status == 403
+    def two_hops(place):
+        second = routes.put(redirect(307, place))
+        return f"http://{PUBLIC}" + routes.put(redirect(302, f"http://11.0.0.1{second}"))
+    assert served(client, dialled, two_hops("http://11.0.0.2/b.png"), "11.0.0.2")
+    assert client.get(two_hops("http://127.0.0.1/b.png")).status == 403
     assert dialled() == [(PUBLIC, 80), ("11.0.0.1", 80)]
 
 
 def test_of_two_places_none_is_private(client, routes, dialled):
     for locations in (("http://11.0.0.1/b.png", "http://127.0.0.1/b.png"), ("http://127.0.0.1/b.png", "http://11.0.0.1/b.png"),
                       ("http://127.0.0.1/b.png", "http://127.0.0.1/b.png")):
-        routes["/r"] = redirect(302, *locations)
-        assert client.get(f"http://{PUBLIC}/r").status in (200, 403, 502)
+        assert client.get(f"http://{PUBLIC}" + routes.put(redirect(302, *locations))).status in (200, 403, 502)
         assert "127.0.0.1" not in [address for address, _ in dialled()]
 
 
@@ -367,16 +373,16 @@ def test_an_exception_is_for_its_network_and_its_port(excepted, network, routes,
                           ("fd00:1::", 8080), ("fd00:1::ffff:ffff:ffff:ffff", 8080), (PUBLIC, 80)):
         assert served(excepted, dialled, f"http://{authority(address, port)}/a.png", address, port)
         assert served(excepted, dialled, f"http://{names.fresh(address)}:{port}/a.png", address, port)
-        routes["/r"] = redirect(302, f"http://{authority(address, port)}/b.png")
-        assert served(excepted, dialled, "http://11.0.0.9/r", address, port)
+        path = routes.put(redirect(302, f"http://{authority(address, port)}/b.png"))
+        assert served(excepted, dialled, f"http://11.0.0.9{path}", address, port)
     for address, port in (("10.1.2.3", 80), ("10.1.2.3", 443), ("10.1.2.3", 6379), ("10.1.1.255", 8080), ("10.1.3.0", 8080),
                           ("192.168.5.4", 80), ("192.168.5.6", 80), ("192.168.5.5", 8080), ("fd00:1::1", 80),
                           ("fd00:1:0:1::", 8080), ("fd00:0:ffff:ffff::", 8080), (PUBLIC, 8080), ("127.0.0.1", 8080),
                           ("::ffff:10.1.2.3", 443), ("::ffff:192.168.5.6", 80), ("64:ff9b::a01:203", 8080)):
         assert refused(excepted, dialled, f"http://{authority(address, port)}/a.png")
         assert refused(excepted, dialled, f"http://{names.fresh(address)}:{port}/a.png")
-        routes["/r"] = redirect(302, f"http://{authority(address, port)}/b.png")
-        assert excepted.get("http://11.0.0.9/r").status == 403
+        path = routes.put(redirect(302, f"http://{authority(address, port)}/b.png"))
+        assert excepted.get(f"http://11.0.0.9{path}").status == 403
         assert dialled() == [("11.0.0.9", 80)]
 
 
