@@ -91,7 +91,7 @@ def test_one_file_has_the_image_and_all_that_is_known_of_it(serve, files, origin
 
 def test_the_page_shows_a_header_as_it_is():
     """Every number in it is right."""
-    block = re.search(r"^```\n(imgfile1 .*?\n)```$", (PROJECT / "docs" / "embedded-store.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    block = re.search(r"^```text\n(imgfile1 .*?\n)```$", (PROJECT / "docs" / "embedded-store.md").read_text(), re.MULTILINE | re.DOTALL)[1]
     description, record, metadata = block.splitlines()[1:]
     record = record.removesuffix("imgraw1").encode()
     assert encode(json.loads(description), record[:-8], metadata.encode()).decode().rstrip() == block.rstrip()
