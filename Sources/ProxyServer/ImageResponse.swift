@@ -52,7 +52,7 @@ struct ImageResponder: Sendable {
         guard let ready, let stored, conditions.isEmpty, !configuration.server.sendsServerTiming else {
             return response()
         }
-        return ready.response(status, age: stored.age(at: clock()), response)
+        return ready.response(status, stored, at: clock(), response)
     }
 
     /// The response with an image from the cache. Unless it `mayBeKept`, nobody is to keep it.

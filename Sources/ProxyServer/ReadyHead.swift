@@ -9,20 +9,26 @@ final class ReadyHead: Sendable {
     private struct Made {
         var response: ImageResponse
         var age: Int
+        var freshnessLeft: Int
     }
 
     private let last = Mutex<Made?>(nil)
 
-    /// The response at an `age`, whose `status` says for how long it is fresh. It is made by `make` where the last one was
-    /// another.
-    func response(_ status: CacheStatus, age: Int, _ make: () -> ImageResponse) -> ImageResponse {
-        let known = last.withLock { made in
-            made.flatMap { $0.age == age && $0.response.head.cacheStatus == status ? $0.response : nil }
+    /// The response with this status, as `stored` is at `now`. It is made by `make` where the last one was another.
+    func response(
+        _ status: CacheStatus, _ stored: StoredResponse, at now: Int64, _ make: () -> ImageResponse
+    ) -> ImageResponse {
+        let (age, freshnessLeft) = (stored.age(at: now), stored.freshnessLeft(at: now))
+        let known = last.withLock { made -> ImageResponse? in
+            guard let made, made.age == age, made.freshnessLeft == freshnessLeft,
+                made.response.head.cacheStatus == status
+            else { return nil }
+            return made.response
         }
         if let known { return known }
         var response = make()
         response.headBytes = response.head.bytes
-        let made = Made(response: response, age: age)
+        let made = Made(response: response, age: age, freshnessLeft: freshnessLeft)
         last.withLock { $0 = made }
         return response
     }

@@ -44,6 +44,18 @@ import Testing
         }
     }
 
+    @Test("what is left of its freshness is its own, too, where no status tells it")
+    func followsTheClockWithoutAStatus() {
+        let stored = StoredResponse(generatedAt: Self.start, freshUntil: Self.start + 60_500)
+        let ready = ReadyHead()
+        for (milliseconds, left) in [(0, 60), (400, 60), (600, 59), (999, 59), (1_000, 59)] {
+            let now = Self.start + Int64(milliseconds)
+            let response = ImageResponder(Samples.configuration, clock: { now }).response(
+                to: Exchange(MemoryRequest()), .png, size: 100, stored, .forwarded(.uriMiss), sharing: ready)
+            #expect(Response(response.headBytes ?? [])["Cache-Control"] == "public, max-age=\(left)")
+        }
+    }
+
     @Test("who asks for less than the whole image has a head of its own")
     func conditions() {
         _ = respond(after: 1)

@@ -140,7 +140,7 @@ final class TieredCache<Shared: SharedTier>: CacheTier {
     }
 }
 
-/// Writes to Redis, and then takes what was there before out of memory: who stored an image is served nothing older.
+/// Writes to the shared tier, and then takes what was there before out of memory: who stored an image is served nothing older.
 private final class ReplacingWriter: CacheWriter {
     private let writer: any CacheWriter
     private let memory: MemoryTier
