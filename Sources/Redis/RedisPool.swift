@@ -1,35 +1,28 @@
-internal import Synchronization
-
-/// Idle connections to one endpoint, the last used first: it is the least likely to have been closed by its peer.
+/// Idle connections to one endpoint, those that are used most first: they are the least likely to have been closed by their
+/// peer.
 ///
 /// It bounds what lies idle, not what is in use: that are as many as there are threads.
 public final class RedisPool: Sendable {
-    /// `@unchecked Sendable`: it is in the pool's array or in the hands of the one thread that took it out under the
-    /// lock, never both. Whoever gives it back keeps no reference: `give(back:)` demands it (`sending`), and the body
-    /// of `withConnection` only borrows.
-    private struct Idle: @unchecked Sendable {
-        let connection: RedisConnection
-    }
-
     private let endpoint: RedisEndpoint
     private let timeouts: RedisTimeouts
-    private let capacity: Int
-    private let idle = Mutex<[Idle]>([])
+    private let idle: RestingPlaces
 
     /// Opens nothing yet; at most `capacity` connections are kept.
     public init(to endpoint: RedisEndpoint, timeouts: RedisTimeouts = RedisTimeouts(), capacity: Int) {
         self.endpoint = endpoint
         self.timeouts = timeouts
-        self.capacity = capacity
+        idle = RestingPlaces(capacity: capacity)
     }
 
+    deinit { closeIdle() }
+
     /// How many connections lie idle.
-    public var idleCount: Int { idle.withLock { $0.count } }
+    public var idleCount: Int { idle.count }
 
     /// An idle connection that its peer has not closed meanwhile, or else a new one.
     public func take() throws(RedisError) -> sending RedisConnection {
-        while let last = idle.withLock({ $0.popLast() }) {
-            if last.connection.isUsableNow() { return last.connection }
+        while let resting = idle.take() {
+            if resting.isUsableNow() { return resting }
         }
         return try RedisConnection(to: endpoint, timeouts: timeouts)
     }
@@ -37,50 +30,44 @@ public final class RedisPool: Sendable {
     /// Keeps a connection for the next who asks, unless it has failed or there are enough. A string that is still open
     /// on it is closed.
     public func give(back connection: sending RedisConnection) {
-        keep(Idle(connection: connection))
+        connection.closeString()
+        if connection.isIdle { idle.put(connection) }
     }
 
     /// Lends a connection for the time of `body`, which must not let it get out.
     public func withConnection<Result: Sendable>(
         _ body: (RedisConnection) throws(RedisError) -> Result
     ) throws(RedisError) -> Result {
-        let lent = Idle(connection: try take())
-        defer { keep(lent) }
+        let lent = Lent(connection: try take())
+        defer { give(back: lent.connection) }
         return try body(lent.connection)
     }
 
     /// A connection for as long as the answer lives, which may be longer than a call.
     public func lease() throws(RedisError) -> RedisLease { RedisLease(try take(), from: self) }
 
-    fileprivate func keep(_ connection: RedisConnection) { keep(Idle(connection: connection)) }
-
-    private func keep(_ returned: Idle) {
-        returned.connection.closeString()
-        guard returned.connection.isIdle else { return }
-        idle.withLock { idle in
-            if idle.count < capacity { idle.append(returned) }
-        }
-    }
-
     /// Closes all that lie idle.
     public func closeIdle() {
-        let closed = idle.withLock { idle in
-            defer { idle = [] }
-            return idle
-        }
-        for entry in closed { entry.connection.close() }
+        while let resting = idle.take() { resting.close() }
+    }
+
+    /// `@unchecked Sendable`: whoever borrows it keeps no reference, so that it is in the hands of one thread, or in those of
+    /// the pool.
+    fileprivate struct Lent: @unchecked Sendable {
+        let connection: RedisConnection
     }
 }
 
 /// A connection on loan: it goes back to its pool with the last reference to this. Not Sendable, as the connection.
 public final class RedisLease {
-    public let connection: RedisConnection
+    public var connection: RedisConnection { lent.connection }
+    private let lent: RedisPool.Lent
     private let pool: RedisPool
 
-    fileprivate init(_ connection: RedisConnection, from pool: RedisPool) {
-        self.connection = connection
+    fileprivate init(_ connection: sending RedisConnection, from pool: RedisPool) {
+        lent = RedisPool.Lent(connection: connection)
         self.pool = pool
     }
 
-    deinit { pool.keep(connection) }
+    deinit { pool.give(back: lent.connection) }
 }

@@ -3,7 +3,7 @@ import Redis
 import Testing
 
 @Suite struct RedisPoolTests {
-    @Test("connections are reused, the last first, and no more kept than there is room for")
+    @Test("connections are reused, always the same first, and no more kept than there is room for")
     func reuses() throws {
         try withServer { server throws in
             let pool = RedisPool(to: server.unix, timeouts: .patient, capacity: 2)
@@ -17,7 +17,7 @@ import Testing
             }
             #expect(pool.idleCount == 2)
             #expect(
-                try pool.withConnection { redis throws(RedisError) in try redis.command(["CLIENT", "ID"]) } == ids[1])
+                try pool.withConnection { redis throws(RedisError) in try redis.command(["CLIENT", "ID"]) } == ids[0])
             #expect(pool.idleCount == 2)
             pool.closeIdle()
             #expect(pool.idleCount == 0)
@@ -56,6 +56,26 @@ import Testing
             #expect(pool.idleCount == 1)
             let reply = try pool.withConnection { redis throws(RedisError) in try redis.command(["PING"]) }
             #expect(reply == .status("PONG"))
+        }
+    }
+
+    @Test("many threads that take and give back at once never have the same connection")
+    func churn() throws {
+        try withServer { server throws in
+            let pool = RedisPool(to: server.unix, timeouts: .patient, capacity: 3)
+            DispatchQueue.concurrentPerform(iterations: 8) { worker in
+                let mine = RedisReply.string(bytes("worker \(worker)"))
+                for _ in 0..<200 {
+                    #expect(throws: Never.self) {
+                        // Two that shared a connection would read each other's.
+                        let said = try pool.withConnection { redis throws(RedisError) in
+                            try redis.command(["ECHO", RedisArgument("worker \(worker)")])
+                        }
+                        #expect(said == mine)
+                    }
+                }
+            }
+            #expect((1...3).contains(pool.idleCount))
         }
     }
 
