@@ -94,7 +94,7 @@ public final class FastCGIListener: Sendable {
             switch wait(leavesWhenIdle || isCrowded ? 0 : -1) {
             case .ready(let connection, let mayBeGone):
                 pulse.begin(.init(.request))
-                if let request = request(from: connection, mayBeGone: mayBeGone) { return request }
+                if let request = request(from: connection, mayBeGone: mayBeGone, pulse) { return request }
                 pulse.begin(.init(.idle))
             case .nothing where leavesWhenIdle:
                 wakeOne()  // Each worker that leaves wakes the next: the event is edge-triggered.
@@ -161,10 +161,10 @@ extension FastCGIListener {
     }
 
     /// The request that a ready descriptor brings, if it does.
-    private func request(from ready: Connection, mayBeGone: Bool) -> FastCGIRequest? {
+    private func request(from ready: Connection, mayBeGone: Bool, _ pulse: WorkerPulse) -> FastCGIRequest? {
         if ready.descriptor == wake { return nil }
         if ready.descriptor == work.descriptor {
-            work.runNext()
+            work.runSome { pulse.begin(.init(.request)) }
             return nil
         }
         guard let socket = sockets.first(where: { $0.descriptor == ready.descriptor }) else {

@@ -22,11 +22,14 @@ final class CollapsedFetches: Sendable {
         var apart: [[UInt8]: ContinuousClock.Instant] = [:]
     }
 
-    fileprivate struct Entry {
+    /// A class, so that those who wait are added to one list: a thousand may.
+    fileprivate final class Entry {
         let fetch: CollapsedFetch
         var waiting: [Miss] = []
         /// The image, when it is whole and on its way into the cache.
         var whole: FetchedImage?
+
+        init(_ fetch: CollapsedFetch) { self.fetch = fetch }
     }
 
     enum Joining {
@@ -52,13 +55,13 @@ final class CollapsedFetches: Sendable {
             if state.isApart(key) { return .leads(CollapsedFetch(leading: miss)) }
             guard let entry = state.entries[key] else {
                 let fetch = CollapsedFetch(leading: miss, key: key)
-                state.entries[key] = Entry(fetch: fetch)
+                state.entries[key] = Entry(fetch)
                 return .leads(fetch)
             }
             if let whole = entry.whole, !miss.mustValidate { return .whole(whole) }
             guard state.waiting < Self.mostWaiting else { return .overloaded }
             state.waiting += 1
-            state.entries[key]?.waiting.append(miss)
+            entry.waiting.append(miss)
             return .follows
         }
     }
@@ -69,7 +72,7 @@ final class CollapsedFetches: Sendable {
         return state.withLock { state in
             guard state.entries[key] == nil, !state.isApart(key) else { return nil }
             let fetch = CollapsedFetch(refreshing: image, stale, key: key)
-            state.entries[key] = Entry(fetch: fetch)
+            state.entries[key] = Entry(fetch)
             return fetch
         }
     }
