@@ -43,13 +43,18 @@ def _measure_size(stage, plan, size, peers, tell):
         row.attempt(lambda: row.prime(plan.warms_each_size or size == plan.hit_sizes[0]))
     for number in range(plan.hit_rounds):
         tell(f"hits of {size:,} bytes, round {number + 1} of {plan.hit_rounds}")
-        # Each round begins with another peer: nobody is always the one after the heaviest.
-        first = number % len(rows)
-        for row in rows[first:] + rows[:first]:
+        for row in _order(rows, number):
             row.attempt(lambda: row.run(plan.hit_seconds))
     for row in rows:
         row.attempt(row.check_again)
     return [row.result for row in rows]
+
+
+def _order(rows, number):
+    """Each round begins with another peer, and every second one goes backwards: nobody always follows the same other."""
+    first = number % len(rows)
+    order = rows[first:] + rows[:first]
+    return order[::-1] if number % 2 else order
 
 
 class _HitRow:
