@@ -10,6 +10,7 @@ import pytest
 from harness import behaviours
 from harness.cluster import Cluster
 from harness.crowd import Crowd
+from harness.handler import run
 from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.lying_redis import LyingRedis
@@ -312,3 +313,57 @@ def test_poisoned_fields_are_no_headers(start, origin, fields):
         for seen in origin.requests_for(url):
             assert {name for name, _ in seen.headers} <= {
                 "Host", "User-Agent", "Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since"}
+
+
+# MARK: numbers
+
+LARGEST, LEAST = 2 ** 63 - 1, -(2 ** 63)
+NUMBERS = [LARGEST, LEAST, LEAST + 1, -1]
+
+
+def bulk(*texts):
+    return b"*%d\r\n" % len(texts) + b"".join(b"$%d\r\n%s\r\n" % (len(text), text) for text in map(str.encode, map(str, texts)))
+
+
+def is_said(number):
+    """Of everything that is counted, so many."""
+    extremes = [text for cache in ("hit", "miss", "stale") for place, count in enumerate([LEAST, -1, LARGEST, 5])
+                for text in (f"time.{cache}.{place}", count)]
+
+    def answer(words):
+        if words[0] in (b"DBSIZE", b"STRLEN", b"EXISTS", b"PTTL"):
+            return b":%d\r\n" % number
+        if words[0] == b"ZREVRANGE":
+            return bulk("host", "other")
+        if words[0] == b"HGETALL":
+            return bulk(*extremes) if b"counts:" in words[1] else bulk(
+                *(text for name in ("countedAt", "endedAt", "work", "images", "bytes", "oldest", "newest", "firstExpiry")
+                  for text in (name, number)), "stamp", "a", "type image/png", f"{number} {number}", "size 3", f"{number} {number}")
+        if words[0] == b"INFO":
+            text = "".join(f"{name}:{number}\r\n" for name in (
+                "used_memory", "used_memory_peak", "maxmemory", "evicted_keys", "expired_keys"))
+            return b"$%d\r\n%s\r\n" % (len(text), text.encode())
+        return None
+    return answer
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_that_cannot_be_end_no_process(start, lying, settings, origin, number):
+    liar = lying(is_said(number))
+    server = start(CACHE=liar.address)
+    pid = server.handler.pid
+    url = served(server, origin)
+    with at(liar, server) as client:
+        eventually(lambda: client("EXISTS", f"image-proxy:{url}"), "it is stored")
+        # Records as somebody else lays them out are counted by both of their ends.
+        client("SET", "image-proxy:http://a.example/other", '{"size":1,"data":"AAAA"}')
+    for _ in range(2):
+        for page in ("stats", "metrics", "metrics?scope=all", "status", "health"):
+            assert server.client.endpoint(page).status in (200, 503), page
+    # A count begins in the background, where the numbers ask for one.
+    eventually(lambda: liar.count(b"SCAN") > 0 or liar.count(b"DBSIZE") > 3, "it is counted")
+    served(server, origin)
+    assert (server.handler.is_running, server.handler.pid) == (True, pid)
+    for words in (["stats"], ["clean", "--dry-run"], ["clean"], ["inspect", url], ["purge", "--all", "--dry-run"], ["purge", url]):
+        done = run(*words, "--json", settings={**settings, "CACHE": liar.address, "CONFIG": "/dev/null"})
+        assert done.returncode in (0, 1), (words, done.returncode, done.stderr[-500:])

@@ -164,7 +164,7 @@ extension RedisTier {
         if case .integer(let count) = replies[5] { ownCount = count }
         return Look(
             keyCount: Int(clamping: keyCount), server: server,
-            stamp: "\(keyCount - ownCount) \(server.expiredKeys) \(server.evictedKeys) \(stores)",
+            stamp: "\(keyCount.saturatingSubtracting(ownCount)) \(server.expiredKeys) \(server.evictedKeys) \(stores)",
             result: CensusResult(Self.fields(of: replies[4])))
     }
 

@@ -40,10 +40,12 @@ extension RedisTier {
         [["GETRANGE", key, RedisArgument(-ImageRecord.tailLength), "-1"], ["STRLEN", key]]
     }
 
-    /// The answers to `tailCommands`; nil when the value is no string.
+    private static let longestValue: Int64 = 1 << 53
+
+    /// The answers to `tailCommands`; nil when the value is no string, or of a length that no string has.
     static func tail(_ replies: ArraySlice<RedisReply>) -> (bytes: [UInt8], length: Int)? {
         guard replies.count >= 2, case .string(let bytes) = replies[replies.startIndex],
-            case .integer(let length) = replies[replies.startIndex + 1]
+            case .integer(let length) = replies[replies.startIndex + 1], (0...longestValue).contains(length)
         else { return nil }
         return (bytes, Int(length))
     }

@@ -22,6 +22,25 @@ struct MetricsReading: Equatable, Sendable {
     var isEmpty: Bool { counts.isEmpty }
 }
 
+// MARK: - As text
+
+extension MetricsReading {
+    /// A name and a number a line, as a file has them. A line that is another is none.
+    init(_ text: [UInt8]) {
+        self.init()
+        for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
+            guard let blank = line.lastIndex(of: " "), let count = Int(line[line.index(after: blank)...]) else {
+                continue
+            }
+            add(count, to: String(line[..<blank]))
+        }
+    }
+
+    var lines: [UInt8] { Array(counts.map { "\($0.key) \($0.value)\n" }.sorted().joined().utf8) }
+}
+
+// MARK: - Histograms
+
 extension MetricsReading {
     /// The buckets of a histogram, each for itself.
     func buckets(of histogram: String) -> [Int] {
@@ -44,12 +63,13 @@ extension MetricsReading {
         let count = buckets.reduce(0, &+)
         guard count > 0 else { return nil }
         let wanted = rank * Double(count)
-        var before = 0
+        // As numbers with a point: what others have counted may be any numbers, whose sums have no end.
+        var before = 0.0
         for (index, bound) in scale.bounds.enumerated() {
-            let inside = buckets[index]
-            if inside > 0, Double(before + inside) >= wanted {
+            let inside = Double(buckets[index])
+            if inside > 0, before + inside >= wanted {
                 let from = Double(index == 0 ? 0 : scale.bounds[index - 1])
-                return from + (Double(bound) - from) * max(0, wanted - Double(before)) / Double(inside)
+                return from + (Double(bound) - from) * max(0, wanted - before) / inside
             }
             before += inside
         }

@@ -19,7 +19,8 @@ struct KeyWalk {
     /// Hands out the keys of each step. False when it was stopped.
     func forEachStep(_ body: ([CacheKeys.Owned]) throws(CacheFailure) -> Void) throws(CacheFailure) -> Bool {
         let patterns = cache.keys.patterns
-        let total = try patterns.count * (cache.ask([["DBSIZE"]]).first?.integer.map { Int(clamping: $0) } ?? 0)
+        let keyCount = try cache.ask([["DBSIZE"]]).first?.integer ?? 0
+        let total = patterns.saturatingSum { _ in Int(clamping: keyCount) }
         // Of each key that was met only a hash: a SCAN may return one twice, and there may be millions.
         var seen: Set<Int> = []
         var done = 0

@@ -103,6 +103,6 @@ private struct Cleaning {
             guard try cache.tier.run(removal) == .integer(1) else { return }
         }
         report.found[waste, default: 0] += 1
-        report.bytes += bytes
+        report.bytes = report.bytes.saturatingAdding(bytes)
     }
 }
