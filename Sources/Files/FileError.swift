@@ -39,6 +39,9 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Whether there is no file of that name, or no folder for it.
     public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
 
+    /// Whether it is permission that is missing.
+    public var isForbidden: Bool { code == EACCES }
+
     public var description: String { "\(call): \(unsafe String(cString: strerror(code)))" }
 }
 

@@ -27,5 +27,11 @@ public struct FileStatus: Sendable {
         lastChange = Self.nanoseconds(status.st_mtim)
     }
 
-    private static func nanoseconds(_ time: timespec) -> Int { time.tv_sec &* 1_000_000_000 &+ time.tv_nsec }
+    /// A file may have any time: one that has no number here is the nearest that has (1677 or 2262).
+    private static func nanoseconds(_ time: timespec) -> Int {
+        let (seconds, isFar) = time.tv_sec.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isTooFar) = seconds.addingReportingOverflow(time.tv_nsec)
+        guard !isFar, !isTooFar else { return time.tv_sec < 0 ? .min : .max }
+        return sum
+    }
 }

@@ -13,8 +13,9 @@ public enum Files {
         _ = try uninterrupted("rename") { unsafe Glibc.rename(path, name) }
     }
 
+    /// Removes a file, a link itself, or a folder that is empty.
     public static func remove(_ path: String) throws(FileError) {
-        _ = try uninterrupted("unlink") { unsafe unlink(path) }
+        _ = try uninterrupted("remove") { unsafe Glibc.remove(path) }
     }
 
     /// Makes a folder in one that is there.

@@ -43,6 +43,12 @@ public final class OpenFile: Sendable {
         return FileStatus(status)
     }
 
+    /// All of it, if it is a file that is no longer than `limit`; else nothing. What a file says of its length costs nothing.
+    public func readAll(upTo limit: Int) throws(FileError) -> [UInt8] {
+        let status = try status()
+        return status.isFile && status.size <= limit ? try read(status.size) : []
+    }
+
     /// Up to `count` bytes from `offset` on; fewer only where the file ends.
     public func read(_ count: Int, at offset: Int = 0) throws(FileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)

@@ -109,6 +109,6 @@ final class TemporaryFolder {
         #expect(try Files.names(in: folder.path + "/b") == [])
         #expect(throws: FileError("opendir", ENOENT)) { try Files.names(in: path) }
         #expect(throws: FileError("mkdir", EEXIST)) { try Files.makeFolder(folder.path + "/b", 0o700) }
-        #expect(throws: FileError("unlink", ENOENT)) { try Files.remove(path) }
+        #expect(throws: FileError("remove", ENOENT)) { try Files.remove(path) }
     }
 }

@@ -94,6 +94,6 @@ private struct FileCleaning {
 
     private mutating func take(_ waste: Waste, _ bytes: Int) {
         report.found[waste, default: 0] += 1
-        report.bytes += bytes
+        report.bytes = report.bytes.saturatingAdding(bytes)
     }
 }

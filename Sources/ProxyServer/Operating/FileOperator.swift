@@ -127,7 +127,7 @@ extension FileOperator {
         guard let found, found.header.key == key.bytes, !found.isExpired(at: now) else { return inspection }
         let expiresIn = found.header.expiresAt - now
         if let record = found.header.record {
-            let taken = found.status.size + (found.header.body == nil ? 0 : record.size)
+            let taken = found.status.size.saturatingAdding(found.header.body == nil ? 0 : record.size)
             inspection.image = CacheInspection.StoredValue(bytes: taken, expiresIn: expiresIn)
             inspection.record = record
             inspection.format = .raw

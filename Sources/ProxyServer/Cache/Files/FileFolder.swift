@@ -70,15 +70,18 @@ final class FileFolder: Sendable {
         owner.withLock { $0 = Owner(user: status.owner, group: status.group) }
     }
 
-    /// Opens a file of ours for writing, in a folder that is made where it is missing.
+    /// Opens a file of ours for writing, in a folder that is made where it is missing. What else has the name of either, such
+    /// as a link or a pipe, is removed: nothing is ever written to where it leads.
     func open(_ name: String, in folder: String, isNew: Bool = false) throws(FileError) -> OpenFile {
         let access: OpenFile.Access = isNew ? .creating(Self.fileMode) : .updating(creating: Self.fileMode)
         _ = try isThere()
+        if try !isFolder(folder) { try makeFolder(folder) }
         let file: OpenFile
-        do { file = try OpenFile("\(folder)/\(name)", access) } catch {
+        do { file = try openFile("\(folder)/\(name)", access) } catch {
+            // It has vanished meanwhile.
             guard error.isMissing else { throw error }
             try makeFolder(folder)
-            file = try OpenFile("\(folder)/\(name)", access)
+            file = try openFile("\(folder)/\(name)", access)
         }
         // What the superuser's commands make is for the server to use.
         if geteuid() == 0, let owner = owner.withLock({ $0 }), owner.user != 0 {
@@ -87,27 +90,63 @@ final class FileFolder: Sendable {
         return file
     }
 
+    private func openFile(_ path: String, _ access: OpenFile.Access) throws(FileError) -> OpenFile {
+        do {
+            let file = try OpenFile(path, access)
+            if try file.status().isFile { return file }
+        } catch {
+            // What is of another user, or no file, goes; a new file does not take the place of another.
+            guard error.isForbidden || error.reach == .file && error.code != EEXIST, (try? Files.remove(path)) != nil
+            else { throw error }
+            return try OpenFile(path, access)
+        }
+        try Files.remove(path)
+        return try OpenFile(path, access)
+    }
+
+    /// Whether a folder of ours and all above it are there, and none is a link.
+    private func isFolder(_ folder: String) throws(FileError) -> Bool {
+        var folder = folder[...]
+        while folder.utf8.count >= path.utf8.count {
+            do { guard try Files.status(of: String(folder)).isFolder else { return false } } catch {
+                guard error.isMissing else { throw error }
+                return false
+            }
+            folder = folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]
+        }
+        return true
+    }
+
     /// Puts a small file in the place of what had its name, at once.
     func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
         let name = Self.randomName()
         let file = try open(name, in: drafts, isNew: true)
         do {
             try file.write(bytes, at: 0)
-            try Files.rename("\(drafts)/\(name)", to: path)
+            try put("\(drafts)/\(name)", at: path)
         } catch {
             try? Files.remove("\(drafts)/\(name)")
             throw error
         }
     }
 
-    /// Makes a folder of ours, and those above it.
+    /// Puts a file that is whole in its place, at once; also in that of a folder, which is none of ours.
+    func put(_ draft: String, at path: String) throws(FileError) {
+        do { try Files.rename(draft, to: path) } catch {
+            guard error.reach == .file, (try? Files.remove(path)) != nil else { throw error }
+            try Files.rename(draft, to: path)
+        }
+    }
+
+    /// Makes a folder of ours, and those above it, in the place of whatever else has their names.
     func makeFolder(_ folder: String) throws(FileError) {
         guard folder != path else { return try make() }
+        if let slash = folder.lastIndex(of: "/"), slash > path.startIndex { try makeFolder(String(folder[..<slash])) }
         do { try make(folder) } catch {
-            if error.code == EEXIST { return }
-            guard error.isMissing, let slash = folder.lastIndex(of: "/") else { throw error }
-            try makeFolder(String(folder[..<slash]))
-            do { try make(folder) } catch { if error.code != EEXIST { throw error } }
+            guard error.code == EEXIST else { throw error }
+            if try Files.status(of: folder).isFolder { return }
+            try Files.remove(folder)
+            try make(folder)
         }
         if geteuid() == 0, let owner = owner.withLock({ $0 }), owner.user != 0 {
             try Files.give(folder, to: owner.user, owner.group)

@@ -14,9 +14,15 @@ final class FileHealth: Sendable {
     private struct State {
         /// Set while it fails: when to try again.
         var nextTry: ContinuousClock.Instant?
+        /// When a failure was last said.
+        var saidAt: ContinuousClock.Instant?
+        /// Whether the failure that lasts was.
+        var isSaid = false
     }
 
     private static let pause = Duration.seconds(1)
+    /// What fails for a moment again and again, while the next try succeeds, is said no more often.
+    private static let silence = Duration.seconds(60)
 
     /// `probe` writes something, and removes it.
     init(logger: Logger, probe: @escaping @Sendable () throws(FileError) -> Void) {
@@ -34,26 +40,39 @@ final class FileHealth: Sendable {
         }
         guard let isDue else { return true }
         guard isDue else { return false }
-        do { try probe() } catch { return false }
-        let wasFailing = state.withLock { state in
-            defer { state.nextTry = nil }
-            return state.nextTry != nil
+        do { try probe() } catch {
+            // It is more than a moment.
+            if state.withLock({ Self.mustSay(&$0, unless: $0.isSaid) }) { say(error) }
+            return false
         }
-        if wasFailing { logger.notice("The cache's folder can be used again") }
+        let wasSaid = state.withLock { state in
+            defer { (state.nextTry, state.isSaid) = (nil, false) }
+            return state.isSaid
+        }
+        if wasSaid { logger.notice("The cache's folder can be used again") }
         return true
     }
 
     /// Takes note of a failure, as far as it tells anything about the folder.
     func failed(_ error: FileError) {
         guard error.reach == .all else { return }
-        let isNew = state.withLock { state in
-            defer { state.nextTry = .now + Self.pause }
-            return state.nextTry == nil
+        let mustSay = state.withLock { state in
+            let isNew = state.nextTry == nil
+            state.nextTry = .now + Self.pause
+            return Self.mustSay(&state, unless: !isNew || state.saidAt.map { .now - $0 < Self.silence } ?? false)
         }
-        if isNew {
-            logger.warning(
-                "The cache's folder cannot be used; images are served without storing them",
-                metadata: [LogKeys.reason: "\(error)"])
-        }
+        if mustSay { say(error) }
+    }
+
+    private static func mustSay(_ state: inout State, unless isSuperfluous: Bool) -> Bool {
+        if isSuperfluous { return false }
+        (state.saidAt, state.isSaid) = (.now, true)
+        return true
+    }
+
+    private func say(_ error: FileError) {
+        logger.warning(
+            "The cache's folder cannot be used; images are served without storing them",
+            metadata: [LogKeys.reason: "\(error)"])
     }
 }

@@ -12,16 +12,16 @@ import ProxyCore
 struct FileIndex: Sendable {
     let folder: FileFolder
 
-    /// The bytes that each folder takes up on the disk.
+    /// The bytes that each folder takes up on the disk, as far as anybody has noted that.
     func usage() throws(FileError) -> [Int] {
         let length = FileFolder.shardCount * IndexText.wordLength
-        let bytes = try FileShard.usage(of: folder)?.read(length) ?? []
+        let bytes = (try? OpenFile(FileShard.usagePath(folder), .reading).read(length)) ?? []
         var usage: [Int] = []
         for shard in 0..<FileFolder.shardCount {
             let place = shard * IndexText.wordLength
             let noted = place + IndexText.wordLength <= bytes.count ? IndexText.word(bytes, place) : 0
             // Nothing there, or nobody has written it down.
-            usage.append(noted == 0 ? try entries(of: shard).reduce(0) { $0 + $1.taken } : Int(clamping: noted))
+            usage.append(noted == 0 ? try entries(of: shard).saturatingSum(\.taken) : Int(clamping: noted))
         }
         return usage
     }
@@ -31,10 +31,9 @@ struct FileIndex: Sendable {
         do {
             let file = try OpenFile(FileShard.path(shard, folder), .reading)
             try file.lock(.shared)
-            let bytes = try file.read(try file.status().size)
+            let bytes = try file.readAll(upTo: IndexText.longest)
             if FileShard.isCurrent(bytes, shard, folder) { return IndexText.entries(bytes) }
         } catch {
-            guard error.isMissing else { throw error }
             // A folder without an index was not made by us; one that is not there is empty.
             guard (try? Files.status(of: folder.images(shard))) != nil else { return [] }
         }
@@ -70,7 +69,7 @@ struct FileShard {
         self.folder = folder
         index = try folder.open(Self.indexName, in: folder.images(number))
         try index.lock(.exclusive)
-        bytes = try index.read(try index.status().size)
+        bytes = try index.readAll(upTo: IndexText.longest)
         if !Self.isCurrent(bytes, number, folder) { try rebuild() }
     }
 
@@ -84,14 +83,12 @@ struct FileShard {
             let status = try? Files.status(of: folder.images(number))
         else { return false }
         return IndexText.word(bytes, IndexText.mark.count) == UInt64(bitPattern: Int64(status.lastChange))
+            && IndexText.isPlausible(bytes, in: number)
     }
 
-    static func usage(of folder: FileFolder) throws(FileError) -> OpenFile? {
-        do { return try OpenFile("\(folder.path)/usage", .reading) } catch {
-            if error.isMissing { return nil }
-            throw error
-        }
-    }
+    static let usageName = "usage"
+
+    static func usagePath(_ folder: FileFolder) -> String { "\(folder.path)/\(usageName)" }
 
     var entries: [IndexEntry] { IndexText.entries(bytes) }
 
@@ -127,10 +124,13 @@ struct FileShard {
         let head = IndexText.head(changedAt: time)
         bytes.replaceSubrange(0..<head.count, with: head)
         try index.write(head, at: 0)
-        let usage = try folder.open("usage", in: folder.path)
-        let sum = entries.reduce(0) { $0 + $1.taken }
-        try usage.write(IndexText.bytes(UInt64(sum)), at: number * IndexText.wordLength)
+        let usage = try folder.open(Self.usageName, in: folder.path)
+        let sum = UInt64(entries.saturatingSum(\.taken))
+        try usage.write(IndexText.bytes(sum), at: number * IndexText.wordLength)
     }
+
+    /// Has the usage of this folder noted once more.
+    mutating func noteUsage() { hasChanged = true }
 
     /// Makes the index from the files.
     private mutating func rebuild() throws(FileError) {

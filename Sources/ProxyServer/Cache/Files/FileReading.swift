@@ -100,7 +100,7 @@ struct FileSource {
             file = try OpenFile(folder.body(digest, number), .reading)
             length = try file.status().size
         } catch {
-            throw error.isMissing || error.reach == .file ? .damaged("no-body") : .system(error)
+            throw error.isMissing || error.isForbidden || error.reach == .file ? .damaged("no-body") : .system(error)
         }
         (offset, beginning) = (0, nil)
     }

@@ -27,7 +27,7 @@ extension FileTier {
         for name in (try? Files.names(in: folder.removed)) ?? [] {
             let mark = "\(folder.removed)/\(name)"
             guard let digest = KeyDigest(String(name.prefix(32))), let time = try? Files.status(of: mark).lastChange,
-                Int(clock()) * 1_000_000 - time > Self.grace
+                isFar(time, by: Self.grace)
             else { continue }
             try? Files.remove("\(folder.bodies(digest.shard))/\(name)")
             try? Files.remove(mark)
@@ -39,7 +39,7 @@ extension FileTier {
     func removeOrphanedBody(_ name: String, isDryRun: Bool) -> Int? {
         guard let digest = KeyDigest(String(name.prefix(32))) else { return nil }
         let path = "\(folder.bodies(digest.shard))/\(name)"
-        guard let status = try? Files.status(of: path), Int(clock()) * 1_000_000 - status.lastChange > Self.leastAge,
+        guard let status = try? Files.status(of: path), isFar(status.lastChange, by: Self.leastAge),
             (try? Files.status(of: "\(folder.removed)/\(name)")) == nil
         else { return nil }
         let current = try? ImageFile.open(folder.image(digest))

@@ -8,6 +8,8 @@ extension FileTier {
     /// How long a host is remembered that is not heard of any more, in nanoseconds.
     private static let memory = 7 * 24 * 60 * 60 * 1_000_000_000
     private static let mostHosts = 64
+    /// Of the counts of one host, in bytes: some twenty times as much as there are.
+    private static let longest = 256 << 10
     private static let lockName = ".lock"
 
     func publish(_ counts: MetricsReading, of host: String) throws(CacheFailure) {
@@ -18,9 +20,8 @@ extension FileTier {
             let path = "\(folder.counts)/\(Self.fileName(of: host))"
             var sums = Self.read(path)
             for (name, count) in counts.counts { sums.add(count, to: name) }
-            let text = sums.counts.map { "\($0.key) \($0.value)\n" }.sorted().joined()
             // In the place of the old ones at once: who is killed meanwhile leaves those.
-            try folder.replace(path, with: Array(text.utf8))
+            try folder.replace(path, with: sums.lines)
         }
         if Int.random(in: 0..<Self.sweepShare) == 0 { sweep() }
     }
@@ -30,11 +31,10 @@ extension FileTier {
 
     func hostCounts() throws(CacheFailure) -> [(host: String, counts: MetricsReading)] {
         guard let names = try? Files.names(in: folder.counts) else { return [] }
-        let now = Int(clock()) * 1_000_000
         var hosts: [(host: String, counts: MetricsReading, time: Int)] = []
         for name in names where name != Self.lockName {
             let path = "\(folder.counts)/\(name)"
-            guard let time = try? Files.status(of: path).lastChange, now - time < Self.memory else {
+            guard let time = try? Files.status(of: path).lastChange, !isFar(time, by: Self.memory) else {
                 try? Files.remove(path)
                 continue
             }
@@ -44,18 +44,10 @@ extension FileTier {
     }
 
     private static func read(_ path: String) -> MetricsReading {
-        var reading = MetricsReading()
-        guard let file = try? OpenFile(path, .reading), let bytes = try? file.read((try? file.status().size) ?? 0)
-        else {
-            return reading
+        guard let file = try? OpenFile(path, .reading), let bytes = try? file.readAll(upTo: longest) else {
+            return MetricsReading()
         }
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            guard let blank = line.lastIndex(of: " "), let count = Int(line[line.index(after: blank)...]) else {
-                continue
-            }
-            reading.add(count, to: String(line[..<blank]))
-        }
-        return reading
+        return MetricsReading(bytes)
     }
 
     /// A host may call itself anything.

@@ -41,7 +41,8 @@ extension FileTier {
         let file = try folder.open(digest.text, in: folder.leases)
         let isMine = try file.tryLock()
         let note = LeaseNote(try file.read(LeaseNote.longest))
-        let isOver = note.map { $0.until <= clock() } ?? true
+        let writtenAt = try file.status().lastChange
+        let isOver = note.map { $0.until <= clock() } ?? true || isYetToCome(writtenAt)
         if let verdict = note?.verdict, !isOver { return .left(verdict) }
         guard isMine else {
             // One who has it, and has not renewed it for long, is stopped: nobody waits for that. One who has it and
@@ -95,7 +96,7 @@ extension FileTier {
     /// What is in the file of a lease; nil where there is none, or none that can be read.
     func leaseNote(_ digest: KeyDigest) -> LeaseNote? {
         guard let file = try? OpenFile(folder.lease(digest), .reading) else { return nil }
-        return (try? file.read(LeaseNote.longest)).flatMap { LeaseNote($0) }
+        return (try? file.readAll(upTo: LeaseNote.longest)).flatMap { LeaseNote($0) }
     }
 }
 

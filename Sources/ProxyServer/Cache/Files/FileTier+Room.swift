@@ -19,11 +19,11 @@ extension FileTier {
     /// Makes room if there is too little: one process at a time; another goes on meanwhile.
     func makeRoom() {
         do {
-            let usage = try index.usage().reduce(0, +)
-            guard usage > settings.fileCacheSize.bytes else { return }
-            let lock = try folder.open("usage", in: folder.path)
+            let usage = try index.usage()
+            guard usage.saturatingSum({ $0 }) > settings.fileCacheSize.bytes else { return }
+            let lock = try folder.open(FileShard.usageName, in: folder.path)
             guard try lock.tryLock() else { return }
-            try removeOldest(until: settings.fileCacheSize.bytes / 100 * Self.remainingShare)
+            try removeOldest(noted: usage, until: settings.fileCacheSize.bytes / 100 * Self.remainingShare)
             withExtendedLifetime(lock) {}
             sweepBodies()
         } catch {
@@ -31,14 +31,17 @@ extension FileTier {
         }
     }
 
-    private func removeOldest(until goal: Int) throws(FileError) {
+    private func removeOldest(noted: [Int], until goal: Int) throws(FileError) {
         var folders: [(number: Int, entries: [IndexEntry], usage: Int)] = []
         for number in 0..<FileFolder.shardCount {
             let entries = try index.entries(of: number)
-            folders.append((number, entries, entries.reduce(0) { $0 + $1.taken }))
+            let usage = entries.saturatingSum(\.taken)
+            folders.append((number, entries, usage))
+            // Else what was damaged there would have room made for ever.
+            if usage != noted[number] { try index.withShard(number) { (shard) throws(FileError) in shard.noteUsage() } }
         }
         let end = ContinuousClock.now + Self.longestTurn
-        let usage = folders.reduce(0) { $0 + $1.usage }
+        let usage = folders.saturatingSum(\.usage)
         if folders.reduce(0, { $0 + $1.entries.count }) <= Self.mostCompared {
             return try removeOldest(of: folders.flatMap(\.entries), usage: usage, until: goal, before: end)
         }
@@ -97,7 +100,7 @@ extension FileTier {
     func removeDraft(_ name: String, isDryRun: Bool) -> Int? {
         let path = "\(folder.drafts)/\(name)"
         guard let file = try? OpenFile(path, .reading), let status = try? file.status(),
-            Int(clock()) * 1_000_000 - status.lastChange > Self.leastAge, (try? file.tryLock()) == true
+            isFar(status.lastChange, by: Self.leastAge), (try? file.tryLock()) == true
         else { return nil }
         if !isDryRun { try? Files.remove(path) }
         return status.size
@@ -106,7 +109,7 @@ extension FileTier {
     /// Removes a lease that nobody has, and that tells nothing any more. Its length; nil where it stays.
     func removeLease(_ name: String, isDryRun: Bool) -> Int? {
         guard let digest = KeyDigest(name), let file = try? OpenFile(folder.lease(digest), .reading),
-            (try? file.tryLock()) == true, let bytes = try? file.read(LeaseNote.longest)
+            (try? file.tryLock()) == true, let bytes = try? file.readAll(upTo: LeaseNote.longest)
         else { return nil }
         let note = LeaseNote(bytes)
         if let note, note.verdict != nil, note.until > clock() { return nil }

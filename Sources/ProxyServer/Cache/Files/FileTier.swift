@@ -96,12 +96,19 @@ final class FileTier: SharedTier {
 
     private func failed(_ failure: ImageFile.Failure) -> CacheLookup {
         switch failure {
-        case .damaged(let reason): return .damaged(reason: reason)
-        case .system(let error):
-            metrics.cacheFailures.add()
-            health.failed(error)
-            return .unavailable
+        case .damaged(let reason):
+            // Where nothing at all can be read, it is not the file's fault.
+            guard reason == ImageFile.notReadable else { return .damaged(reason: reason) }
+            do { try Files.checkWritable(folder.path) } catch { return unavailable(error) }
+            return .damaged(reason: reason)
+        case .system(let error): return unavailable(error)
         }
+    }
+
+    private func unavailable(_ error: FileError) -> CacheLookup {
+        metrics.cacheFailures.add()
+        health.failed(error)
+        return .unavailable
     }
 
     func fingerprint(of key: CacheKey) -> RecordFingerprint? {

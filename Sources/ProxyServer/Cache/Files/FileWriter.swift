@@ -156,11 +156,11 @@ struct FileDraft {
     /// Ends it, and puts it in its place.
     func publish(_ header: [UInt8]) throws(FileError) {
         try file.write(header, at: 0)
-        guard let bodyNumber else { return try Files.rename(path, to: folder.image(digest)) }
+        guard let bodyNumber else { return try folder.put(path, at: folder.image(digest)) }
         let body = folder.body(digest, bodyNumber)
         try folder.makeFolder(folder.bodies(digest.shard))
         try Files.rename(path + Self.bodySuffix, to: body)
-        do { try Files.rename(path, to: folder.image(digest)) } catch {
+        do { try folder.put(path, at: folder.image(digest)) } catch {
             try? Files.remove(body)
             throw error
         }

@@ -18,6 +18,8 @@ struct ImageFile {
 
     /// The damage of a header that is none of ours, or was torn.
     static let damagedHeader = "header"
+    /// That of a file of somebody else, or in a folder that cannot be passed through.
+    static let notReadable = "not-readable"
     /// Enough for nearly every header.
     private static let usualLength = 4096
 
@@ -26,6 +28,7 @@ struct ImageFile {
         let file: OpenFile
         do { file = try OpenFile(path, .reading) } catch {
             if error.isMissing { return nil }
+            if error.isForbidden { throw .damaged(notReadable) }
             throw error.reach == .file ? .damaged("not-a-file") : .system(error)
         }
         let status = try system { () throws(FileError) in try file.status() }

@@ -65,8 +65,18 @@ struct IndexEntry: Equatable, Sendable {
 
     func isExpired(at now: Int64) -> Bool { expiresAt <= now }
 
-    /// What a file of so many bytes takes up on nearly every disk.
-    private static func blocks(_ count: Int) -> Int { (max(count, 1) + 4095) / 4096 * 4096 }
+    /// What a file of so many bytes takes up on nearly every disk; of one that says that it is longer than any can be, the
+    /// most that there is.
+    static func blocks(_ count: Int) -> Int { (min(max(count, 1), most) + 4095) / 4096 * 4096 }
+
+    /// The longest image and the latest time that JSON can say of one.
+    private static let most = 1 << 53
+
+    /// Whether it can be true, in the index of this folder.
+    fileprivate func isPlausible(in shard: Int) -> Bool {
+        digest.shard == shard
+            && [size, taken, Int(cachedAt), Int(expiresAt)].allSatisfy { (0...Self.most).contains($0) }
+    }
 }
 
 // MARK: - As bytes
@@ -104,11 +114,20 @@ enum IndexText {
     static let mark = Array("imgidx1\n".utf8)
     static let length = 64
     static let wordLength = 8
+    /// The longest that is read: of a million files in one folder.
+    static let longest = 64 << 20
     static let kindPlace = 48
 
     static func head(changedAt time: Int) -> [UInt8] {
         let head = mark + bytes(UInt64(bitPattern: Int64(time)))
         return head + [UInt8](repeating: 0, count: length - head.count)
+    }
+
+    /// Whether every entry can be true, in the index of this folder.
+    static func isPlausible(_ bytes: [UInt8], in shard: Int) -> Bool {
+        places(bytes).allSatisfy {
+            IndexEntry.isFree(bytes, at: $0) || IndexEntry(bytes, at: $0).isPlausible(in: shard)
+        }
     }
 
     static func places(_ bytes: [UInt8]) -> StrideTo<Int> { stride(from: length, to: bytes.count, by: length) }
