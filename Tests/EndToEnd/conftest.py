@@ -43,8 +43,10 @@ def pytest_configure(config):
 
 
 def end_as_interrupted():
-    """SIGTERM ends the tests as Ctrl-C does: what they started is stopped and removed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM ends the tests as Ctrl-C does: what they started is stopped and removed. A shell that runs them in the background
+    has them ignore Ctrl-C, and what they start would inherit that."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)

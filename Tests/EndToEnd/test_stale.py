@@ -430,6 +430,8 @@ def test_a_process_whose_clock_jumped(settings, redis, databases, origin, shift,
     assert (back.status, back.body == BODY) == (200, True) and 0 <= int(back.header("Age"))
 
 
+# A sanitizer has to be loaded before everything else, as libfaketime has.
+@pytest.mark.figures
 def test_a_server_whose_clock_is_another(new_folder, settings, redis, databases, origin):
     """libfaketime moves the environment, before which Swift's runtime looks for the arguments: they are found all the same, also
     by the process that takes over."""
