@@ -95,6 +95,20 @@ import Testing
         #expect(outcome(SigningSamples.signing([.imgproxy], keys: []), "/p/\(row.path)") == row.outcome)
     }
 
+    @Test("a key counts with the salt of its place, and with no other") func imgproxyPairs() {
+        var signing = SigningSamples.signing([.imgproxy], keys: [])
+        let (keys, salts) = (["746573742d6b6579", "746573742d6b657932"], ["746573742d73616c74", "746573742d73616c7432"])
+        signing.imgproxy.keys = keys.map { Secret($0) }
+        for (salts, result) in [(salts, ImageRequestError.malformed), (salts.reversed(), Self.unsigned)] {
+            signing.imgproxy.salts = salts.map { Secret($0) }
+            for signature in [
+                "oWaL7QoW5TsgbuiS9-5-DI8S3Ibbo1gdB2SteJh3a20", "jYz1UZ7j1BCdSzH3pZhaYf0iuz0vusoOTdqJsUT6WXI",
+            ] {
+                #expect(outcome(signing, "/p/\(signature)/asd") == .failure(result))
+            }
+        }
+    }
+
     @Test func imgproxySignaturesThatAreCut() {
         var signing = SigningSamples.signing([.imgproxy], keys: [])
         signing.imgproxy.signatureLength = 8
