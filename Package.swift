@@ -73,5 +73,6 @@ let package = Package(
 if Context.environment["IMAGE_PROXY_FUZZING"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["ProxyCore", "Redis", "Curl"], path: "Tests/Fuzz", swiftSettings: strict))
+            name: "Fuzz", dependencies: ["ProxyCore", "ProxyServer", "Redis", "Curl"], path: "Tests/Fuzz",
+            swiftSettings: strict))
 }

@@ -6,6 +6,10 @@ enum FuzzTarget: String, CaseIterable {
     case head, fields, media
     // What Redis holds and says.
     case record, resp
+    // What is in the folder of the embedded store.
+    case file, smallfile
+    // What an operator has written, or names: the document may be a stranger's.
+    case configuration, document
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -19,6 +23,10 @@ enum FuzzTarget: String, CaseIterable {
         case .media: fuzzMedia(bytes)
         case .record: fuzzRecord(bytes)
         case .resp: fuzzRESP(bytes)
+        case .file: fuzzFile(bytes)
+        case .smallfile: fuzzSmallFile(bytes)
+        case .configuration: fuzzConfiguration(bytes)
+        case .document: fuzzDocument(bytes)
         }
     }
 }

@@ -9,6 +9,13 @@ func fuzzRecord(_ bytes: [UInt8]) {
         // Of a long value the tail says what it does if the text decodes, which is seen when it is read.
         if isText(tail, of: bytes) { require(tail == located, "read differently from its end") }
     }
+    // Whatever length somebody says that the value has of which these are the ends.
+    for length in [0, 1, bytes.count - 1, bytes.count + 1, 1 << 53] where length >= 0 {
+        _ = ImageRecord.parse(tail: span.extracting(last: ImageRecord.tailLength), length: length)
+        _ = ImageRecord.parse(
+            head: Array(bytes.prefix(ImageRecord.tailLength)), tail: Array(bytes.suffix(ImageRecord.tailLength)),
+            length: length)
+    }
     guard let located else { return }
     let record = located.record
     require(record.size > 0, "an image of \(record.size) bytes")
