@@ -35,7 +35,7 @@ fuzz: ## feed the parsers that strangers reach with libFuzzer's inputs, for FUZZ
 	@scripts/install-dependencies build
 	@scripts/fuzz $(FUZZ)
 
-soak: ## put a mixed, hostile load on the handler for SOAK=300 seconds: nothing may be left of it
+soak: ## put a mixed, hostile load on the handler for SOAK=300 seconds, a third of that over the embedded store: nothing may be left
 	@scripts/install-dependencies build test
 	@scripts/check-swift
 	swift build -c release --product image-proxy

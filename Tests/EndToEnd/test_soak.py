@@ -1,5 +1,6 @@
-"""A mixed, hostile load for `SOAK` seconds, 20 unless it is set. After it the handler is as it was before: the same descriptors
-and threads, and no more memory. Connections that rest for the next use come and go: of them there is a bound.
+"""A mixed, hostile load for `SOAK` seconds, 20 unless it is set, and for a third of that over the embedded store. After it the
+handler is as it was before: the same descriptors and threads, and no more memory. Connections that rest for the next use come and
+go: of them there is a bound.
 
 What each client does is chosen by dice of its own with a fixed seed; how the clients meet is left to the machine.
 """
@@ -7,6 +8,7 @@ What each client does is chosen by dice of its own with a fixed seed; how the cl
 import itertools
 import os
 import random
+import shutil
 import threading
 import time
 
@@ -14,6 +16,7 @@ import pytest
 
 from harness import behaviours
 from harness.crowd import Crowd
+from harness.file_store import FileStore
 from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.odd_images import made_by_hand
@@ -32,11 +35,67 @@ HEALTHY = {200, 503}
 FAILED = {403, 404, 502, 503, 504}
 
 
+class RedisCache:
+    """A Redis that stops and goes on."""
+
+    def __init__(self, redis):
+        self.redis, self.ports = redis, [redis.port]
+
+    def _ask(self, *words):
+        try:
+            with self.redis.client() as client:
+                client.socket.settimeout(5)
+                client(*words)
+        except (OSError, RedisError):
+            pass
+
+    def purge(self, url):
+        self._ask("DEL", f"image-proxy:{url}")
+
+    def poison(self, url, data):
+        self._ask("SETEX", f"image-proxy:{url}", 60, data)
+
+    def disturb(self):
+        self.redis.freeze()
+        time.sleep(1)
+        self.redis.thaw()
+
+
+class FolderCache:
+    """The folder of the embedded store, that somebody removes."""
+
+    ports = ()
+
+    def __init__(self, files):
+        self.files = files
+
+    def purge(self, url):
+        self.files.path(url).unlink(missing_ok=True)
+
+    def poison(self, url, data):
+        """In the place of the image, or over its beginning; now and then over what is known of all images."""
+        path = self.files.path(url)
+        for victim in [path] if data[0] < 200 else [path.parent / "index", self.files.folder / "usage"]:
+            try:
+                with open(victim, "r+b" if data[1] < 128 else "wb") as file:
+                    file.write(data)
+            except FileNotFoundError:
+                pass
+
+    def disturb(self):
+        away = self.files.folder.with_name("away")
+        try:
+            self.files.folder.rename(away)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(away)
+
+
 class Soak:
     """What the clients do. Every URL of an action is new, by its query: the origin's script is found by the path."""
 
-    def __init__(self, server, origin, redis):
-        self.server, self.client, self.redis = server, server.client, redis
+    def __init__(self, server, origin, cache):
+        self.server, self.client, self.cache = server, server.client, cache
         self.origin = origin
         self.numbers = itertools.count()
         self.done, self.served, self.overloaded = itertools.count(), itertools.count(), itertools.count()
@@ -104,26 +163,16 @@ class Soak:
         assert answer.status != 206 or answer.body == MIDDLE[100:200]
 
     def purge(self, dice):
-        try:
-            with self.redis.client() as client:
-                client.socket.settimeout(5)
-                client("DEL", f"image-proxy:{self.small}?hot-{dice.randrange(20)}")
-        except (OSError, RedisError):
-            pass
+        self.cache.purge(f"{self.small}?hot-{dice.randrange(20)}")
 
     def poison(self, dice):
-        try:
-            with self.redis.client() as client:
-                client.socket.settimeout(5)
-                client("SETEX", f"image-proxy:{self.middle}?hot-{dice.randrange(20)}", 60, dice.randbytes(500))
-        except (OSError, RedisError):
-            pass
+        self.cache.poison(f"{self.middle}?hot-{dice.randrange(20)}", dice.randbytes(500))
 
     ACTIONS = {hit: 30, miss: 12, stale: 5, stampede: 2, slow_client: 2, leaving_client: 5, broken_origin: 4, odd_image: 4, part: 4,
                purge: 2, poison: 2}
 
     def run(self, seconds, seed):
-        """The load, and a Redis that stops and goes on meanwhile."""
+        """The load, and a cache that is disturbed meanwhile."""
         end = time.monotonic() + seconds
         failures = []
 
@@ -143,17 +192,15 @@ class Soak:
             thread.start()
         while time.monotonic() < end - 4 and not failures:
             time.sleep(3)
-            self.redis.freeze()
-            time.sleep(1)
-            self.redis.thaw()
+            self.cache.disturb()
         for thread in threads:
             thread.join()
         assert failures == []
 
     @property
     def resting(self):
-        """Connections to Redis, and to the origin."""
-        return [connections_to(self.server.handler.pid, port) for port in (self.redis.port, self.origin.port)]
+        """Connections to Redis, if there is one, and to the origin."""
+        return [connections_to(self.server.handler.pid, port) for port in (*self.cache.ports, self.origin.port)]
 
     def at_rest(self):
         """(descriptors but those of resting connections, threads, resident bytes) when nothing is under way any more."""
@@ -177,24 +224,33 @@ def own_origin():
 @pytest.mark.figures
 def test_soak(start, new_folder, own_origin):
     with Redis(new_folder(), "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru") as redis:
-        server = start(
-            options={"ulimits": {"nofile": DESCRIPTORS}},
-            CACHE=redis.tcp_address(), ALLOWED_NETWORKS=f"127.0.0.1/32:{own_origin.port}", MEMORY_CACHE_SIZE="8MiB",
-            FIRST_BYTE_TIMEOUT="500ms", STALL_TIMEOUT="500ms", TOTAL_TIMEOUT="3s", MAX_IMAGE_SIZE="8MiB")
-        soak = Soak(server, own_origin, redis)
-        # Until everything that is made once has been made, and memory has been as full as it gets.
-        soak.run(max(10, SECONDS / 4), seed=1)
-        files, threads, resident = soak.at_rest()
-        warm = next(soak.done)
-        soak.run(SECONDS, seed=2)
-        files_after, threads_after, resident_after = soak.at_rest()
-        print(f"\n{next(soak.done) - warm - 1} actions in {SECONDS:g} s: descriptors {files} -> {files_after} and {soak.resting} at rest, threads {threads} -> "
-              f"{threads_after}, resident {resident / MIB:.1f} -> {resident_after / MIB:.1f} MiB, peak "
-              f"{server.handler.peak_resident / MIB:.1f} MiB")
-        assert files_after <= files + 5 and threads_after <= threads + 2
-        assert resident_after < resident * 1.15 + 8 * MIB
-        served, overloaded = next(soak.served), next(soak.overloaded)
-        print(f"{served} images served, {overloaded} turned away")
-        assert overloaded < served / 20, "whoever turns everybody away has nothing to lose"
-        own_origin.requests.clear()
-        assert server.client.get(soak.new(soak.small)).body == SMALL
+        soak(start, own_origin, RedisCache(redis), SECONDS, CACHE=redis.tcp_address())
+
+
+@pytest.mark.figures
+def test_soak_of_the_embedded_store(start, new_folder, own_origin):
+    files = FileStore(new_folder() / "cache")
+    soak(start, own_origin, FolderCache(files), SECONDS / 3, CACHE=f"file:{files.folder}", FILE_CACHE_SIZE="64MiB")
+
+
+def soak(start, origin, cache, seconds, **settings):
+    server = start(
+        options={"ulimits": {"nofile": DESCRIPTORS}}, ALLOWED_NETWORKS=f"127.0.0.1/32:{origin.port}", MEMORY_CACHE_SIZE="8MiB",
+        FIRST_BYTE_TIMEOUT="500ms", STALL_TIMEOUT="500ms", TOTAL_TIMEOUT="3s", MAX_IMAGE_SIZE="8MiB", **settings)
+    soak = Soak(server, origin, cache)
+    # Until everything that is made once has been made, and memory has been as full as it gets.
+    soak.run(max(10, seconds / 4), seed=1)
+    files, threads, resident = soak.at_rest()
+    warm = next(soak.done)
+    soak.run(seconds, seed=2)
+    files_after, threads_after, resident_after = soak.at_rest()
+    print(f"\n{next(soak.done) - warm - 1} actions in {seconds:g} s: descriptors {files} -> {files_after} and {soak.resting} at rest, "
+          f"threads {threads} -> {threads_after}, resident {resident / MIB:.1f} -> {resident_after / MIB:.1f} MiB, peak "
+          f"{server.handler.peak_resident / MIB:.1f} MiB")
+    assert files_after <= files + 5 and threads_after <= threads + 2
+    assert resident_after < resident * 1.15 + 8 * MIB
+    served, overloaded = next(soak.served), next(soak.overloaded)
+    print(f"{served} images served, {overloaded} turned away")
+    assert overloaded < served / 20, "whoever turns everybody away has nothing to lose"
+    origin.requests.clear()
+    assert server.client.get(soak.new(soak.small)).body == SMALL
