@@ -37,6 +37,14 @@ public enum Files {
         _ = try uninterrupted("access") { unsafe faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) }
     }
 
+    /// Bytes that this process may still write where the folder is.
+    public static func freeBytes(of folder: String) throws(FileError) -> Int {
+        var status = statvfs()
+        _ = try uninterrupted("statvfs") { unsafe statvfs(folder, &status) }
+        let (bytes, overflow) = Int(clamping: status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
+        return overflow ? .max : bytes
+    }
+
     /// The names of what is in a folder, in no order.
     public static func names(in folder: String) throws(FileError) -> [String] {
         guard let stream = unsafe opendir(folder) else { throw .last("opendir") }

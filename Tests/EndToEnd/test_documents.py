@@ -12,6 +12,7 @@ import pytest
 
 from harness import behaviours
 from harness.documents import (MANUAL, anchors, blocks, code, links, manual_blocks, pages, prose, rows, section, target)
+from harness.file_store import encode
 from harness.handler import EXECUTABLE, PROJECT, run
 from harness.images import png_of_size
 from harness.redis import Redis
@@ -259,6 +260,11 @@ def test_a_file_of_the_embedded_store_begins_as_it_is_shown(block, settings, ori
         assert re.fullmatch(r"imgfile1( [0-9a-f]+){3}", line)
     for ours, theirs in zip(shown[1:], found[1:]):
         assert set(re.findall(r'"(\w+)":', ours)) <= set(re.findall(r'"(\w+)":', theirs)), theirs
+    # And every number in it is right, the sum too.
+    description, record, metadata = shown[1:]
+    record = record.removesuffix("imgraw1").encode()[:-8]
+    assert encode(json.loads(description), record, metadata.encode()).decode().rstrip() == block.text.rstrip()
+    assert json.loads(record)["size"] == json.loads(description)["size"] == json.loads(metadata)["size"]
 
 
 # MARK: code

@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -15,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import behaviours
-from harness.file_store import FileStore, encode, is_locked
+from harness.browser import Page, chromium
+from harness.file_store import FileStore, is_locked
 from harness.front import Front
 from harness.handler import PROJECT, cgi, run
-from harness.http import proxied
+from harness.http import MOUNT, proxied
 from harness.images import MIB, png_of_size
 from harness.waiting import eventually
 
@@ -87,15 +89,6 @@ def test_one_file_has_the_image_and_all_that_is_known_of_it(serve, files, origin
     assert path.stat().st_mode & 0o077 == 0 and files.folder.stat().st_mode & 0o077 == 0
     hit = server.client.get(url)
     assert hit.is_hit and hit.body == SMALL and hit.header("ETag") == '"v1"'
-
-
-def test_the_page_shows_a_header_as_it_is():
-    """Every number in it is right."""
-    block = re.search(r"^```text\n(imgfile1 .*?\n)```$", (PROJECT / "docs" / "embedded-store.md").read_text(), re.MULTILINE | re.DOTALL)[1]
-    description, record, metadata = block.splitlines()[1:]
-    record = record.removesuffix("imgraw1").encode()
-    assert encode(json.loads(description), record[:-8], metadata.encode()).decode().rstrip() == block.rstrip()
-    assert json.loads(record[:-8])["size"] == json.loads(description)["size"] == json.loads(metadata)["size"]
 
 
 def test_a_key_template_is_the_key(serve, answer, origin):
@@ -216,6 +209,70 @@ def test_it_stays_within_its_size(serve, files, answer, origin):
     assert server.client.get(urls[-1]).is_hit
 
 
+def metric(server, name, query=""):
+    found = re.search(rf"^{name} (\S+)$", server.client.request("GET", f"{MOUNT}/metrics{query}").body.decode(), re.MULTILINE)
+    return int(found[1])
+
+
+def test_the_room_that_it_takes_up_is_told(serve, files, answer, origin, settings, folder):
+    server = serve(FILE_CACHE_SIZE="1MiB")
+    body = png_of_size(60_000)
+    urls = [origin.serve(behaviours.image(body)) for _ in range(40)]
+    for url in urls:
+        assert server.client.get(url).body == body
+    stored(files, urls[-1])
+
+    def on_disk():
+        return [path.stat() for path in files.folder.glob("images/*/*") if len(path.name) == 32]
+    eventually(lambda: sum(status.st_size for status in on_disk()) <= MIB, "room is made")
+    seen = server.client.endpoint("stats").json()
+    room = seen["folder"]
+    assert (seen["cacheKind"], seen["cacheProblem"], seen["redis"], room["problem"]) == ("folder", None, None, None)
+    assert room["maxBytes"] == MIB and room["files"] == len(on_disk())
+    assert room["usedBytes"] == sum(-(-status.st_size // 4096) * 4096 for status in on_disk())
+    disk = os.statvfs(files.folder)
+    assert abs(room["diskFreeBytes"] - disk.f_bavail * disk.f_frsize) < 1 << 30
+    # Each image was stored, is there or has made room.
+    assert seen["folderEvictions"] == 40 - seen["totalImages"] > 0
+    told = answer("stats")
+    assert {name: told["folder"][name] for name in ("usedBytes", "files", "problem")} == {
+        name: room[name] for name in ("usedBytes", "files", "problem")}
+    eventually(lambda: answer("stats")["hosts"][0]["folderEvictions"] == seen["folderEvictions"], "the sums of the host")
+    text = run("stats", settings={**settings, "CACHE": f"file:{folder}", "FILE_CACHE_SIZE": "1MiB", "CONFIG": "/dev/null"}).stdout
+    assert f"bytes on the disk  {room['usedBytes']} of 1MiB" in re.sub(" +", " ", text).replace("disk ", "disk  ")
+    assert "can be written to" in text and f"{seen['folderEvictions']} images" in text
+    for name, value in [("used_bytes", room["usedBytes"]), ("limit_bytes", MIB), ("files", room["files"]), ("writable", 1)]:
+        assert metric(server, f"image_proxy_folder_{name}") == value
+    for query in ("", "?scope=host", "?scope=all"):
+        assert metric(server, "image_proxy_folder_evictions_total", query) == seen["folderEvictions"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's prometheus")
+def test_its_metrics_are_what_prometheus_takes(serve, files, origin):
+    server = serve()
+    fetch_and_store(server, files, origin)
+    text = server.client.endpoint("metrics").body
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+    assert done.returncode == 0 and not done.stderr, (done.stdout, done.stderr)
+
+
+def test_looking_is_no_use(serve, files, folder, settings, answer, origin):
+    """What was not asked for longest goes first, whoever walks through the images."""
+    server = serve()
+    url = fetch_and_store(server, files, origin, LARGE)
+    path = files.path(url)
+    long_ago = time.time() - 10 * 86_400
+    os.utime(path, (long_ago, path.stat().st_mtime))
+    used = path.stat().st_atime_ns
+    # To others its bytes are as they were: a kernel that notes every use would note this one.
+    for words in (["stats"], ["inspect", url], ["clean"], ["clean", "--dry-run"], ["purge", "--older-than", "30d"],
+                  ["purge", "--all", "--dry-run"]):
+        answer(*words)
+        assert path.stat().st_atime_ns == used, words
+    assert server.client.endpoint("stats").json()["totalImages"] == 1 and path.stat().st_atime_ns == used
+    assert server.client.get(url).is_hit and path.stat().st_atime_ns > used
+
+
 # MARK: many processes
 
 
@@ -308,15 +365,12 @@ def test_a_disk_that_is_full_costs_the_cache_alone(start, small_disk, origin):
     files = FileStore(small_disk / "cache")
     server = start(CACHE=f"file:{files.folder}")
     old = fetch_and_store(server, files, origin)
-    filler = small_disk / "filler"
-    descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
-    try:
-        while True:
-            os.write(descriptor, bytes(4096))
-    except OSError:
-        os.close(descriptor)
+    filler = filled(small_disk)
     image_is_served(server, origin)
     eventually(lambda: health(server) == "degraded", "it is noticed")
+    seen = server.client.endpoint("stats").json()
+    assert seen["cacheAvailable"] and "No space left" in seen["cacheProblem"] and seen["folder"]["diskFreeBytes"] == 0
+    assert metric(server, "image_proxy_folder_writable") == 0 and metric(server, "image_proxy_cache_failures_total") > 0
     for _ in range(3):
         image_is_served(server, origin)
     assert server.client.get(old).is_hit, "what is there is served"
@@ -324,7 +378,58 @@ def test_a_disk_that_is_full_costs_the_cache_alone(start, small_disk, origin):
     filler.unlink()
     eventually(lambda: is_stored_again(server, files, origin), "images are stored again")
     assert health(server) == "ok" and server.log().count(BACK) == 1
+    assert server.client.endpoint("stats").json()["cacheProblem"] is None
     eventually(lambda: not list(files.folder.glob("drafts/*")), "nothing is left of what was not written")
+
+
+def filled(folder):
+    """Takes all that a disk has left."""
+    path = folder / "filler"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(descriptor, bytes(4096))
+    except OSError:
+        os.close(descriptor)
+    return path
+
+
+@pytest.mark.skipif(chromium() is None, reason="needs Debian's chromium")
+def test_the_status_page_says_first_that_the_disk_is_full(start, small_disk, new_folder, origin):
+    files = FileStore(small_disk / "cache")
+    server = start(CACHE=f"file:{files.folder}")
+    fetch_and_store(server, files, origin)
+    text = "document.getElementById('{}').innerText"
+    with Page(new_folder() / "profile", 390) as page:
+        page.open(server.server.base + MOUNT + "/status")
+        page.wait_for("document.getElementById('state') && document.getElementById('state').className == 'good'")
+        # A GiB will not find room on two MiB.
+        assert "will be full before the cache has reached its limit, 1 GiB" in page.evaluate(text.format("state"))
+        shown = page.evaluate(text.format("shared"))
+        assert shown.startswith("Folder of the cache") and "of 1 GiB, files: 1, given up for room: 0" in shown
+        filler = filled(small_disk)
+        image_is_served(server, origin)
+        page.wait_for("document.getElementById('state').className == 'bad'")
+        assert "Nothing can be written to the cache's folder (write: No space left on device)" in page.evaluate(
+            text.format("state"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390 and page.problems == []
+        filler.unlink()
+        page.wait_for("!document.getElementById('state').innerText.includes('No space left')")
+
+
+@pytest.mark.skipif(chromium() is None, reason="needs Debian's chromium")
+def test_the_status_page_says_that_the_folder_is_not_used(serve, folder, new_folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+    server = serve()
+    seen = server.client.endpoint("stats").json()
+    assert not seen["cacheAvailable"] and "can be written to by everybody" in seen["cacheProblem"] and seen["folder"] is None
+    with Page(new_folder() / "profile", 390) as page:
+        page.open(server.server.base + MOUNT + "/status")
+        page.wait_for("document.getElementById('state') && document.getElementById('state').className == 'bad'")
+        assert "The cache's folder cannot be used" in page.evaluate("document.getElementById('state').innerText")
+        assert "Redis" not in page.evaluate("document.body.innerText")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390 and page.problems == []
 
 
 def test_a_folder_that_is_read_only_is_read(start, small_disk, origin):

@@ -60,17 +60,18 @@ def test_a_rule_that_does_not_do_what_it_says_is_seen(tmp_path):
 
 
 class Prometheus(ManagedProcess):
-    """Asks one handler behind a web server for its metrics, every second."""
+    """Asks handlers behind web servers for their metrics, every second."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, *ports):
         self.port = free_port()
+        targets = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
         (folder / "prometheus.yml").write_text(f"""
 global: {{scrape_interval: 1s}}
 rule_files: [{RULES}]
 scrape_configs:
   - job_name: image-proxy
     metrics_path: {MOUNT}/metrics
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+    static_configs: [{{targets: [{targets}]}}]
 """)
         super().__init__("prometheus", [
             "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
@@ -103,11 +104,18 @@ def watched(new_folder, settings, redis, databases):
 
 
 @pytest.fixture(scope="module")
-def prometheus(watched, new_folder, origin):
+def embedded(new_folder, settings):
+    """A server over the embedded store."""
+    with Front("nginx", new_folder(), {**settings, "CACHE": f"file:{new_folder()}/cache"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def prometheus(watched, embedded, new_folder, origin):
     """One that has seen traffic of every kind."""
     nginx = watched
-    with Prometheus(new_folder(), nginx.server.port) as server:
-        eventually(lambda: server.query("image_proxy_build_info"), "a first scrape")
+    with Prometheus(new_folder(), nginx.server.port, embedded.server.port) as server:
+        eventually(lambda: len(server.query("image_proxy_build_info")) == 2, "a first scrape of each")
         url = origin.serve(behaviours.image(png_of_size(20_000)))
         nginx.client.get(url)
         nginx.stored(url)

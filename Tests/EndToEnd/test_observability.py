@@ -267,12 +267,17 @@ def metric_names(text):
     return set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
 
 
-def test_every_metric_is_documented_and_used_where_it_is_said(start, origin, images):
+def test_every_metric_is_documented_and_used_where_it_is_said(start, new_folder, settings, origin, images):
     served = start(MEMORY_CACHE_SIZE="1MiB")
     url = origin.serve(behaviours.image(images["png"].body))
     served.client.get(url)
     served.stored(url)
     names = metric_names(ask(served.handler, "metrics").body.decode())
+    # What the embedded store has in the place of Redis.
+    with Handler(new_folder(), **{**settings, "CACHE": f"file:{new_folder()}"}) as handler:
+        folders = metric_names(ask(handler, "metrics").body.decode())
+    assert {name for name in folders ^ names} == {name for name in folders | names if re.match("image_proxy_(redis|folder|memory_cache)_", name)}
+    names |= folders
     assert set(re.findall(r"^\| `(image_proxy_\w+)`", OPERATIONS.read_text(), re.MULTILINE)) == names
     suffixes = r"(?:_bucket|_sum|_count)?"
     for path in ("prometheus/image-proxy.rules.yml", "grafana/image-proxy.json"):
@@ -382,8 +387,9 @@ def test_the_status_page_says_first_what_is_wrong(start, new_folder):
     with Page(new_folder() / "profile", 1280) as page:
         page.open(server.server.base + MOUNT + "/status")
         page.wait_for("document.getElementById('state') && document.getElementById('state').className == 'bad'")
-        assert "Redis is away" in page.evaluate("document.getElementById('state').innerText")
+        assert "Redis is away (cannot connect to Redis: Connection refused)" in page.evaluate("document.getElementById('state').innerText")
         assert page.evaluate("document.getElementById('contents').innerText").endswith("Not known while Redis is away.")
+        assert "Memory of Redis" in page.evaluate("document.getElementById('shared').innerText")
         server.handler.stop()
         page.wait_for("document.getElementById('state').innerText.includes('cannot be read')")
 

@@ -99,6 +99,24 @@ final class TemporaryFolder {
         #expect(status.lastUse > 1_700_000_000_000_000_000)
     }
 
+    @Test func readingIsNoUse() throws {
+        _ = try make()
+        var times = [timespec(tv_sec: 1000, tv_nsec: 0), timespec(tv_sec: 2000, tv_nsec: 5)]
+        #expect(unsafe utimensat(AT_FDCWD, path, &times, 0) == 0)
+        #expect(try OpenFile(path, .reading).read(5) == [1, 2, 3, 4, 5])
+        #expect(try Files.status(of: path).lastUse == 1_000_000_000_000)
+    }
+
+    /// To the superuser none is another's.
+    @Test(.enabled(if: geteuid() != 0)) func anotherUsersFileIsReadAllTheSame() throws {
+        #expect(try OpenFile("/proc/version", .reading).read(5) == Array("Linux".utf8))
+    }
+
+    @Test func aDiskSaysWhatItHasLeft() throws {
+        #expect(try Files.freeBytes(of: folder.path) > 0)
+        #expect(throws: FileError("statvfs", ENOENT)) { try Files.freeBytes(of: folder.path + "/none") }
+    }
+
     @Test func names() throws {
         _ = try make()
         try Files.makeFolder(folder.path + "/b", 0o700)

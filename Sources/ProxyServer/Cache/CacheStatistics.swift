@@ -81,7 +81,10 @@ struct CacheOverview: Sendable {
     var isCurrent = true
     /// Whether they were made out of a sample, because nobody has counted yet.
     var isEstimate = false
+    /// Of Redis alone.
     var server: CacheServer?
+    /// Of the embedded store alone.
+    var folder: CacheFolder?
 }
 
 /// What Redis says of itself.

@@ -19,6 +19,8 @@ final class RedisHealth: Sendable {
     private struct State {
         var failures = 0
         var nextProbe: ContinuousClock.Instant?
+        /// What it last failed with, while it is open.
+        var problem: String?
         var isProbing = false
         var writesFrom: ContinuousClock.Instant?
     }
@@ -35,6 +37,9 @@ final class RedisHealth: Sendable {
 
     /// Whether Redis answered when it was last asked.
     var isAvailable: Bool { !isOpen.load(ordering: .relaxed) }
+
+    /// Why it is not asked; nil while it is.
+    var problem: String? { state.withLock { $0.problem } }
 
     /// Whether to ask Redis now. Starts a probe where one is due; never waits for it.
     func permitsReads() -> Bool {
@@ -71,6 +76,7 @@ final class RedisHealth: Sendable {
             state.failures += 1
             state.isProbing = false
             state.nextProbe = .now + pause
+            state.problem = "\(error)"
             isOpen.store(true, ordering: .relaxed)
             return wasClosed
         }

@@ -26,7 +26,7 @@ extension RedisTier {
     func read<Result: Sendable>(
         _ body: (RedisConnection) throws(RedisError) -> Result
     ) throws(CacheFailure) -> Result {
-        guard health.permitsReads() else { throw CacheFailure(reason: "Redis is away") }
+        guard health.permitsReads() else { throw CacheFailure(reason: health.problem ?? "Redis is away") }
         do {
             return try pool.withConnection(body)
         } catch {

@@ -35,7 +35,10 @@ public final class Metrics: Sendable {
     public let storeFailures = Counter()
     /// Records that were in the cache and could not be used; each is replaced by the miss that follows.
     public let damagedRecords = Counter()
+    /// Commands that Redis did not answer or refused, or reads and writes of the embedded store that failed.
     public let cacheFailures = Counter()
+    /// Images that the embedded store gave up for room.
+    public let folderEvictions = Counter()
 
     /// Answers by their status.
     let responses = LabelledCounters("responses", MetricsLabels.statuses)
@@ -72,7 +75,7 @@ public final class Metrics: Sendable {
             ("tooLarge", tooLarge.count), ("overBudget", overBudget.count), ("notStorable", notStorable.count),
             ("collapsed", collapsed.count), ("revalidated", revalidated.count),
             ("storeFailures", storeFailures.count), ("damagedRecords", damagedRecords.count),
-            ("cacheFailures", cacheFailures.count),
+            ("cacheFailures", cacheFailures.count), ("folderEvictions", folderEvictions.count),
         ]
     }
 

@@ -18,6 +18,18 @@ struct PrometheusText {
         text += " \(value)\n"
     }
 
+    /// A metric of one series.
+    mutating func gauge(_ name: String, _ value: Int, _ help: String) {
+        metric(name, .gauge, help)
+        sample(name, [], "\(value)")
+    }
+
+    /// The same, where the value only grows.
+    mutating func counter(_ name: String, _ value: Int, _ help: String) {
+        metric(name, .counter, help)
+        sample(name, [], "\(value)")
+    }
+
     /// The series of a histogram, whose buckets Prometheus wants as sums from the first.
     mutating func histogram(
         _ name: String, _ labels: [(String, String)] = [], _ reading: MetricsReading, _ cells: String,

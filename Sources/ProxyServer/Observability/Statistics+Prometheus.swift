@@ -22,7 +22,11 @@ extension Statistics {
         Self.counters(counts, &text)
         Self.histograms(counts, &text)
         gauges(snapshot, &text)
-        if let overview = snapshot.overview { Self.cacheGauges(overview, &text) }
+        if let overview = snapshot.overview {
+            Self.cacheGauges(overview, &text)
+            if let server = overview.server { Self.redisMetrics(server, &text) }
+            if let folder = overview.folder { Self.folderMetrics(folder, counts, &text) }
+        }
         return Array(text.text.utf8)
     }
 
@@ -45,8 +49,7 @@ extension Statistics {
             text.sample("image_proxy_cache_decisions_total", [("decision", kind.rawValue)], "\(counts[kind.counter])")
         }
         for (name, counter, help) in plainCounters {
-            text.metric(name, .counter, help)
-            text.sample(name, [], "\(counts[counter])")
+            text.counter(name, counts[counter], help)
         }
     }
 
@@ -58,7 +61,7 @@ extension Statistics {
         ("image_proxy_revalidations_total", "revalidated", "Stale images that their origin said are still good."),
         ("image_proxy_collapsed_requests_total", "collapsed", "Requests that waited for the fetch of another."),
         ("image_proxy_damaged_records_total", "damagedRecords", "Cached records that could not be used."),
-        ("image_proxy_cache_failures_total", "cacheFailures", "Commands that Redis did not answer or refused."),
+        ("image_proxy_cache_failures_total", "cacheFailures", "Commands and file operations of the cache that failed."),
     ]
 
     private static func histograms(_ counts: MetricsReading, _ text: inout PrometheusText) {
@@ -82,24 +85,21 @@ extension Statistics {
         let process = snapshot.process
         text.metric("image_proxy_build_info", .gauge, "1, with the version.")
         text.sample("image_proxy_build_info", [("version", ProgramVersion.text)], "1")
-        func gauge(_ name: String, _ value: Int, _ help: String) {
-            text.metric(name, .gauge, help)
-            text.sample(name, [], "\(value)")
-        }
         text.metric("image_proxy_process_start_time_seconds", .gauge, "When this process started, as Unix time.")
         text.sample(
             "image_proxy_process_start_time_seconds", [], HistogramScale.time.text(Int(process.startedAt) * 1000))
         if let memory = process.residentMemory {
-            gauge("image_proxy_process_resident_memory_bytes", memory, "Physical memory of this process.")
+            text.gauge("image_proxy_process_resident_memory_bytes", memory, "Physical memory of this process.")
         }
-        gauge("image_proxy_store_waiting_bytes", storeBudget.usage, "Bytes of images that wait for the cache.")
-        gauge(
+        text.gauge("image_proxy_store_waiting_bytes", storeBudget.usage, "Bytes of images that wait for the cache.")
+        text.gauge(
             "image_proxy_cache_gate_bytes", configuration.cache.maximumSize.bytes, "The largest image that is cached.")
         if let memory = cache?.memoryUsage {
-            gauge("image_proxy_memory_cache_bytes", memory.bytes, "Bytes of images in the memory of this process.")
-            gauge("image_proxy_memory_cache_images", memory.entries, "Images in the memory of this process.")
+            text.gauge("image_proxy_memory_cache_bytes", memory.bytes, "Bytes of images in the memory of this process.")
+            text.gauge("image_proxy_memory_cache_images", memory.entries, "Images in the memory of this process.")
         }
-        gauge("image_proxy_cache_available", snapshot.overview == nil ? 0 : 1, "Whether the cache answers: 1 or 0.")
+        text.gauge(
+            "image_proxy_cache_available", snapshot.overview == nil ? 0 : 1, "Whether the cache answers: 1 or 0.")
     }
 
     private static func cacheGauges(_ overview: CacheOverview, _ text: inout PrometheusText) {
@@ -109,15 +109,25 @@ extension Statistics {
         for (type, share) in types { text.sample("image_proxy_cache_images", [("type", type)], "\(share.images)") }
         text.metric("image_proxy_cache_image_bytes", .gauge, "Bytes of the images in the cache, by media type.")
         for (type, share) in types { text.sample("image_proxy_cache_image_bytes", [("type", type)], "\(share.bytes)") }
-        func sample(_ name: String, _ kind: PrometheusText.Kind, _ value: Int, _ help: String) {
-            text.metric(name, kind, help)
-            text.sample(name, [], "\(value)")
+    }
+
+    private static func redisMetrics(_ server: CacheServer, _ text: inout PrometheusText) {
+        text.gauge("image_proxy_redis_memory_used_bytes", server.usedMemory, "Memory that Redis uses.")
+        text.gauge("image_proxy_redis_memory_limit_bytes", server.maximumMemory, "Its maxmemory; 0 is no limit.")
+        text.counter("image_proxy_redis_evicted_keys_total", server.evictedKeys, "Keys that Redis gave up for room.")
+        text.counter("image_proxy_redis_expired_keys_total", server.expiredKeys, "Keys whose time was over.")
+    }
+
+    private static func folderMetrics(_ folder: CacheFolder, _ counts: MetricsReading, _ text: inout PrometheusText) {
+        text.gauge("image_proxy_folder_used_bytes", folder.usedBytes, "Bytes that the cache's folder takes up.")
+        text.gauge("image_proxy_folder_limit_bytes", folder.maximumBytes, "Bytes that it may take up.")
+        text.gauge("image_proxy_folder_files", folder.files, "Files of images and metadata in it.")
+        if let free = folder.freeBytes {
+            text.gauge("image_proxy_folder_disk_free_bytes", free, "Bytes that its disk has left.")
         }
-        guard let server = overview.server else { return }
-        sample("image_proxy_redis_memory_used_bytes", .gauge, server.usedMemory, "Memory that Redis uses.")
-        sample("image_proxy_redis_memory_limit_bytes", .gauge, server.maximumMemory, "Its maxmemory; 0 is no limit.")
-        sample(
-            "image_proxy_redis_evicted_keys_total", .counter, server.evictedKeys, "Keys that Redis gave up for room.")
-        sample("image_proxy_redis_expired_keys_total", .counter, server.expiredKeys, "Keys whose time was over.")
+        text.gauge(
+            "image_proxy_folder_writable", folder.problem == nil ? 1 : 0, "Whether it can be written to: 1 or 0.")
+        text.counter(
+            "image_proxy_folder_evictions_total", counts["folderEvictions"], "Images that it gave up for room.")
     }
 }

@@ -15,13 +15,23 @@ struct Statistics: Sendable {
         let counts: MetricsReading
         /// Nil while the cache cannot be asked.
         let overview: CacheOverview?
+        /// What is wrong with the cache, as it says itself; nil where nothing is, or there is no cache.
+        let problem: String?
         let hosts: [(host: String, counts: MetricsReading)]?
     }
 
     func snapshot(withHosts: Bool) -> Snapshot {
+        let overview: CacheOverview?
+        let problem: String?
+        do {
+            overview = try cache?.overview()
+            problem = overview?.folder?.problem
+        } catch {
+            (overview, problem) = (nil, error.reason)
+        }
         // What the hosts' processes have counted within the last second is not in their sums yet.
-        Snapshot(
-            time: clock(), counts: metrics.reading, overview: try? cache?.overview(),
+        return Snapshot(
+            time: clock(), counts: metrics.reading, overview: overview, problem: problem,
             hosts: withHosts ? try? cache?.hostCounts() : nil)
     }
 
@@ -32,12 +42,16 @@ struct Statistics: Sendable {
         text.object { text in
             let overview = snapshot.overview
             (overview?.statistics ?? CacheStatistics()).write(to: &text)
+            text.member("cacheKind", .string(configuration.cache.store.kind))
             text.member("cacheAvailable", .boolean(overview != nil))
+            text.member("cacheProblem", snapshot.problem.map { .string($0) } ?? .null)
             text.member("countedAt", .integer(overview?.countedAt ?? snapshot.time))
             text.member("countIsCurrent", .boolean(overview?.isCurrent ?? false))
             text.member("countIsEstimate", .boolean(overview?.isEstimate ?? false))
             text.name("redis")
             if let server = overview?.server { text.object { server.write(to: &$0) } } else { text.value(.null) }
+            text.name("folder")
+            if let folder = overview?.folder { folder.write(to: &text) } else { text.value(.null) }
             for (name, count) in metrics.all { text.member(name, .integer(Int64(count))) }
             text.member("hitRate", snapshot.counts.hitRate.map { .number($0) } ?? .null)
             snapshot.counts.writeDetails(to: &text)
@@ -126,6 +140,17 @@ extension MetricsReading {
         }
         text.name("counts")
         text.array { text in for count in buckets(of: histogram) { text.value(.integer(Int64(count))) } }
+    }
+}
+
+extension CacheStore {
+    /// Which of them it is, in a word.
+    fileprivate var kind: String {
+        switch self {
+        case .redis: "redis"
+        case .directory: "folder"
+        case .off: "off"
+        }
     }
 }
 

@@ -28,10 +28,11 @@ final class FileOperator: OperatedCache {
     func statistics(_ supervision: Supervision) throws(CacheFailure) -> OperatorStatistics? {
         // Whatever is in it, this takes milliseconds.
         if supervision.isStopped() { return nil }
-        let statistics = try tier.statistics()
-        supervision.advanced(statistics.totalImages, statistics.totalImages)
+        let overview = try tier.overview()
+        supervision.advanced(overview.statistics.totalImages, overview.statistics.totalImages)
         return OperatorStatistics(
-            cache: statistics, hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
+            cache: overview.statistics, folder: overview.folder,
+            hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
     }
 
     func state(of urlText: String) throws(CacheFailure) -> CacheState? {

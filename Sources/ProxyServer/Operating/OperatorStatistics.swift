@@ -4,6 +4,8 @@ import ProxyCore
 public struct OperatorStatistics: Sendable {
     /// Counted entry by entry, just now.
     public let cache: CacheStatistics
+    /// Nil with Redis.
+    public let folder: CacheFolder?
     /// The hosts that have used this cache within the last seven days, the one that was heard of last first.
     public let hosts: [HostCounts]
 }

@@ -10,6 +10,6 @@ extension RedisOperator {
         }
         guard let statistics else { return nil }
         return OperatorStatistics(
-            cache: statistics, hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
+            cache: statistics, folder: nil, hosts: try tier.hostCounts().map { HostCounts($0.host, $0.counts) })
     }
 }

@@ -18,6 +18,8 @@ final class FileHealth: Sendable {
         var saidAt: ContinuousClock.Instant?
         /// Whether the failure that lasts was.
         var isSaid = false
+        /// What the last try has failed with.
+        var problem: String?
     }
 
     private static let pause = Duration.seconds(1)
@@ -42,23 +44,30 @@ final class FileHealth: Sendable {
         guard isDue else { return false }
         do { try probe() } catch {
             // It is more than a moment.
-            if state.withLock({ Self.mustSay(&$0, unless: $0.isSaid) }) { say(error) }
+            let mustSay = state.withLock { state in
+                state.problem = "\(error)"
+                return Self.mustSay(&state, unless: state.isSaid)
+            }
+            if mustSay { say(error) }
             return false
         }
         let wasSaid = state.withLock { state in
-            defer { (state.nextTry, state.isSaid) = (nil, false) }
+            defer { state = State(saidAt: state.saidAt) }
             return state.isSaid
         }
         if wasSaid { logger.notice("The cache's folder can be used again") }
         return true
     }
 
+    /// What the last try has failed with; nil while it does not fail.
+    var problem: String? { state.withLock { $0.problem } }
+
     /// Takes note of a failure, as far as it tells anything about the folder.
     func failed(_ error: FileError) {
         guard error.reach == .all else { return }
         let mustSay = state.withLock { state in
             let isNew = state.nextTry == nil
-            state.nextTry = .now + Self.pause
+            (state.nextTry, state.problem) = (.now + Self.pause, "\(error)")
             return Self.mustSay(&state, unless: !isNew || state.saidAt.map { .now - $0 < Self.silence } ?? false)
         }
         if mustSay { say(error) }

@@ -69,7 +69,13 @@ extension FileTier {
         }
         for (number, digests) in doomed where ContinuousClock.now < end {
             try index.withShard(number) { (shard) throws(FileError) in
-                for digest in digests { _ = try remove(digest, from: &shard) { _ in true } }
+                for digest in digests {
+                    let removed = try remove(digest, from: &shard) { _ in true }
+                    // What has expired was of no use to anybody.
+                    if let removed, removed.kind.contains(.image), !removed.isExpired(at: now) {
+                        metrics.folderEvictions.add()
+                    }
+                }
             }
         }
     }

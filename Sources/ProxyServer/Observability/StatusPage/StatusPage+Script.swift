@@ -167,7 +167,7 @@ extension StatusPage {
         }
 
         const words = { cached: 'cached', too_large: 'too large for the cache', not_storable: 'its origin forbids it',
-          over_budget: 'too much was waiting', failed: 'Redis did not take it' };
+          over_budget: 'too much was waiting', failed: 'the cache did not take it' };
         const failureWords = label => label.startsWith('upstream.') ? 'origin: ' + label.slice(9).replace(/-/g, ' ')
           : label.replace(/-/g, ' ');
 
@@ -211,7 +211,7 @@ extension StatusPage {
           for (const decision of data.recent) {
             const row = make(body, 'tr');
             make(row, 'td', 'plain', clock(decision.time));
-            make(row, 'td', 'plain', (words[decision.decision] || decision.decision)
+            make(row, 'td', '', (words[decision.decision] || decision.decision)
               + (decision.reason ? ' (' + decision.reason + ')' : ''));
             make(row, 'td', 'plain', bytes(decision.size));
             make(row, 'td', 'plain', decision.type);
@@ -221,8 +221,13 @@ extension StatusPage {
 
         // What is wrong, in words, the worst first.
         function problems(data, change) {
-          const found = [], hints = [], redis = data.redis;
-          if (!data.cacheAvailable) found.push('Redis is away, or there is no cache: images come from the memory of this process, or from their origins.');
+          const found = [], hints = [], { redis, folder } = data;
+          const why = data.cacheProblem ? ' (' + data.cacheProblem + ')' : '';
+          if (data.cacheKind === 'off') hints.push('There is no cache: every image comes from its origin.');
+          else if (!data.cacheAvailable) found.push((data.cacheKind === 'folder' ? 'The cache\'s folder cannot be used' + why
+            : 'Redis is away' + why) + ': images come from the memory of this process, or from their origins.');
+          else if (folder && folder.problem) found.push('Nothing can be written to the cache\'s folder (' + folder.problem
+            + '): what is in it is served, and nothing new is stored.');
           if (change) {
             const asked = change.since('hits') + change.since('misses'), failures = change.labelsSince('failures');
             const origin = Object.entries(failures).filter(([label, number]) =>
@@ -232,18 +237,19 @@ extension StatusPage {
               + ' requests failed because of their origins, most of them: ' + failureWords(origin[0][0]).slice(8) + '.');
             if (failures.overloaded > 0) found.push(count(failures.overloaded)
               + ' requests were turned away, because too many were waiting.');
-            if (change.since('cacheFailures') > 0) found.push('Redis did not answer, or refused: '
-              + count(change.since('cacheFailures')) + ' of its commands.');
+            if (change.since('cacheFailures') > 0) found.push(folder
+              ? count(change.since('cacheFailures')) + ' reads or writes in the cache\'s folder failed.'
+              : 'Redis did not answer, or refused: ' + count(change.since('cacheFailures')) + ' of its commands.');
             if (change.since('storeFailures') > 0) found.push(count(change.since('storeFailures'))
               + ' images could not be put into the cache.');
             if (change.since('overBudget') > 0) found.push(count(change.since('overBudget'))
-              + ' images were not cached, because too much was waiting for Redis.');
+              + ' images were not cached, because too much was waiting for the cache.');
             const rate = hitRate(change);
             if (asked >= 200 && rate < 0.5) found.push('Only ' + percent(rate) + ' of the requests were hits.');
             const slow = quantile(0.99, change.latency('hit'));
             if (slow > 250000) found.push('One hit in a hundred takes more than ' + time(slow) + '.');
             if (change.since('damagedRecords') > 0) found.push(count(change.since('damagedRecords'))
-              + ' records in Redis could not be used, and are replaced.');
+              + ' records in the cache could not be used, and are replaced.');
           }
           if (change) {
             const fetched = sum(change.sizes), large = change.since('tooLarge');
@@ -257,6 +263,11 @@ extension StatusPage {
             (redis.evictionPolicy === 'noeviction' ? found : hints).push('Redis has ' + percent(redis.usedMemory
               / redis.maxMemory) + ' of its memory in use and, when it is full, ' + policy);
           }
+          if (folder && folder.diskFreeBytes !== null && folder.diskFreeBytes < folder.maxBytes - folder.usedBytes)
+            hints.push('The disk of the cache\'s folder has ' + bytes(folder.diskFreeBytes) + ' left: it will be full before '
+              + 'the cache has reached its limit, ' + bytes(folder.maxBytes) + '.');
+          if (change && folder && change.since('folderEvictions') > 0) hints.push('The cache gave up '
+            + count(change.since('folderEvictions')) + ' images for want of room.');
           if (redis && redis.maxMemory === 0) hints.push('Redis has no memory limit (maxmemory is 0).');
           if (samples.length > 1 && redis && samples[0].redis && redis.evictedKeys > samples[0].redis.evictedKeys)
             hints.push('Redis gave up ' + count(redis.evictedKeys - samples[0].redis.evictedKeys) + ' keys for want of room.');
@@ -287,8 +298,13 @@ extension StatusPage {
           drawUpstream(all, change, smooth);
           plot('memory', bytes(data.process.residentMemory), bytes(data.process.memoryCacheBytes) + ' are images at hand',
             [samples.map(sample => sample.process.residentMemory)], bytes);
-          const redis = data.redis;
-          plot('redisMemory', bytes(redis ? redis.usedMemory : null), !redis ? 'not known'
+          const { redis, folder } = data, shared = data.cacheKind === 'folder';
+          byId('shared').firstElementChild.textContent = shared ? 'Folder of the cache' : 'Memory of Redis';
+          if (shared) plot('shared', bytes(folder ? folder.usedBytes : null), !folder ? 'not known' : 'of ' + bytes(folder.maxBytes)
+            + ', files: ' + count(folder.files) + ', given up for room: ' + count(all.folderEvictions),
+            [samples.map(sample => sample.folder ? sample.folder.usedBytes : null)], bytes,
+            { top: folder && folder.maxBytes || undefined });
+          else plot('shared', bytes(redis ? redis.usedMemory : null), !redis ? 'not known'
             : redis.maxMemory ? 'of ' + bytes(redis.maxMemory) + ', ' + redis.evictionPolicy : 'without a limit',
             [samples.map(sample => sample.redis ? sample.redis.usedMemory : null)], bytes,
             { top: redis && redis.maxMemory || undefined });
@@ -296,7 +312,9 @@ extension StatusPage {
             ['spared the origins', bytes(all.bytesSaved)], ['served stale', count(all.stale)],
             ['waited for another', count(all.collapsed)], ['still good, said origins', count(all.revalidated)]]);
           const age = data.process.time - data.countedAt;
-          if (!data.cacheAvailable) list('contents', [], 'Not known while Redis is away.');
+          if (data.cacheKind === 'off') list('contents', [], 'There is no cache.');
+          else if (!data.cacheAvailable) list('contents', [], 'Not known while '
+            + (shared ? 'the folder cannot be used.' : 'Redis is away.'));
           else list('contents', [['images', count(data.totalImages)], ['bytes', bytes(data.totalSize)],
             ...Object.entries(data.types).sort((a, b) => b[1].images - a[1].images).slice(0, 4)
               .map(([type, share]) => [type, count(share.images)]),
@@ -310,7 +328,7 @@ extension StatusPage {
           drawRecent(data);
           const [found, hints] = problems(data, change);
           const since = change ? 'In the last ' + span(data.process.time - samples[0].process.time) : 'Now';
-          say(found, hints, since + ', all is well.', since + ':');
+          say(found, hints, since + (hints.length ? ' nothing is wrong here. Worth knowing:' : ', all is well.'), since + ':');
         }
 
         async function poll() {

@@ -26,6 +26,7 @@ extension StatusPage {
         #state { margin: 14px 0; padding: 12px 16px; border-radius: 10px; background: var(--card); }
         #state.good { background: var(--goodGround); color: var(--good); }
         #state.bad { background: var(--badGround); color: var(--bad); }
+        #state p { overflow-wrap: anywhere; }
         #state p + p { margin-top: 6px; }
         #state .hint, #state .when { color: var(--quiet); }
         main { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 14px; }

@@ -60,7 +60,7 @@ struct StatusPage {
         <section class="card" id="missLatency"><h2>Time of a miss</h2></section>
         <section class="card wide" id="upstream"><h2>Errors of origins, by class</h2></section>
         <section class="card" id="memory"><h2>Memory of this process</h2></section>
-        <section class="card" id="redisMemory"><h2>Memory of Redis</h2></section>
+        <section class="card" id="shared"><h2>Memory of Redis</h2></section>
         <section class="card wide" id="sizes"><h2>Sizes of fetched images, against the gate</h2></section>
         <section class="card" id="contents"><h2>In the cache</h2></section>
         <section class="card" id="decided"><h2>What became of fetched images</h2></section>
