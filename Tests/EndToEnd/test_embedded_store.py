@@ -192,14 +192,20 @@ def test_a_poisoned_folder_serves_no_html(serve, files, origin, new_folder, make
 # MARK: its size
 
 
-def test_it_stays_within_its_size(serve, files, answer, origin):
-    """Which go is tested where the times of use can be set: FileTierTests."""
+def overfilled(serve, files, origin):
+    """A server that was asked for 40 images, with room for some; and their sources."""
     server = serve(FILE_CACHE_SIZE="1MiB")
     body = png_of_size(60_000)
     urls = [origin.serve(behaviours.image(body)) for _ in range(40)]
     for url in urls:
         assert server.client.get(url).body == body
     stored(files, urls[-1])
+    return server, urls
+
+
+def test_it_stays_within_its_size(serve, files, answer, origin):
+    """Which go is tested where the times of use can be set: FileTierTests."""
+    server, urls = overfilled(serve, files, origin)
     eventually(lambda: sum(path.stat().st_size for path in files.folder.glob("images/*/*") if len(path.name) == 32) <= MIB,
                "room is made")
     found = answer("stats")
@@ -215,12 +221,7 @@ def metric(server, name, query=""):
 
 
 def test_the_room_that_it_takes_up_is_told(serve, files, answer, origin, settings, folder):
-    server = serve(FILE_CACHE_SIZE="1MiB")
-    body = png_of_size(60_000)
-    urls = [origin.serve(behaviours.image(body)) for _ in range(40)]
-    for url in urls:
-        assert server.client.get(url).body == body
-    stored(files, urls[-1])
+    server, _ = overfilled(serve, files, origin)
 
     def on_disk():
         return [path.stat() for path in files.folder.glob("images/*/*") if len(path.name) == 32]
