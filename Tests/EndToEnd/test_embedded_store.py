@@ -477,10 +477,10 @@ def test_a_folder_that_everybody_can_write_to_is_refused(start, origin, new_fold
 # MARK: the web server sends the files
 
 
-@pytest.fixture(params=["nginx", "lighttpd"])
+@pytest.fixture(params=["nginx", "lighttpd", "apache"])
 def pair(request, new_folder, settings, folder):
     """The same folder behind the same web server twice: one sends large hits itself, the other has them from the handler."""
-    handover = {"nginx": "x-accel-redirect:/image-proxy-files/", "lighttpd": "x-sendfile"}[request.param]
+    handover = "x-accel-redirect:/image-proxy-files/" if request.param == "nginx" else "x-sendfile"
     common = {**settings, "CACHE": f"file:{folder}", "CORS_ORIGIN": "https://www.example.com"}
     with Front(request.param, new_folder(), {**common, "HANDOVER": handover}, handover=folder) as sending, \
             Front(request.param, new_folder(), common) as passing:
@@ -536,8 +536,8 @@ def test_the_handler_sends_no_byte_of_it(pair, files, origin):
     path.write_bytes(data)
     assert sending.client.get(url).body == bytes(data)
     assert sending.client.get(small).is_hit and files.path(small).read_bytes().endswith(SMALL)
-    seen = sending.client.endpoint("stats").json()
-    assert seen["bytesServed"] >= 2 * len(LARGE)
+    # A client may have the file before the handler has ended its part.
+    eventually(lambda: sending.client.endpoint("stats").json()["bytesServed"] >= 2 * len(LARGE), "it counts")
 
 
 def test_a_purge_while_a_file_is_being_sent_is_harmless(pair, files, answer, origin):

@@ -57,9 +57,11 @@ KINDS = {
 class Apache(ManagedProcess):
     """Apache in the foreground. Of the kinds, `apache` speaks to a handler at `handler_socket`, `apache-cgi` runs
     `executable`, and the two shared ones serve a folder as one uploads it to a web host: `site` if there is one already,
-    else one that is made of `executable` and `configuration_file`."""
+    else one that is made of `executable` and `configuration_file`. `handover` is the folder of the cache whose files
+    Apache sends itself."""
 
-    def __init__(self, folder, kind, handler_socket=None, executable=None, configuration_file=None, root=None, site=None):
+    def __init__(self, folder, kind, handler_socket=None, executable=None, configuration_file=None, root=None, site=None,
+                 handover=None):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "root"
@@ -73,6 +75,9 @@ class Apache(ManagedProcess):
         else:
             project = self._installed(kind, handler_socket, executable, configuration_file)
         modules, settings = KINDS[kind]
+        if handover:
+            modules += ("xsendfile",)
+            project = project.replace("#handover ", "").replace("/var/cache/image-proxy", str(handover))
         loads = "\n".join(f'LoadModule {name}_module "{MODULES}/mod_{name}.so"' for name in (*COMMON, *modules))
         self.configuration.write_text(FRAME.format(
             folder=folder, port=self.port, root=self.root, modules=loads, project=settings.format(folder=folder) + project))
