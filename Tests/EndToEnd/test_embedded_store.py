@@ -540,6 +540,24 @@ def test_the_handler_sends_no_byte_of_it(pair, files, origin):
     eventually(lambda: sending.client.endpoint("stats").json()["bytesServed"] >= 2 * len(LARGE), "it counts")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another group")
+def test_the_group_of_the_folder_reaches_the_bodies_and_nothing_else(serve, files, folder, origin):
+    """As docs/embedded-store.md has it made: the group is the web server's, of which the handler is none."""
+    group = 33
+    folder.mkdir()
+    os.chown(folder, 0, group)
+    folder.chmod(0o2710)
+    server = serve(HANDOVER="x-sendfile")
+    # Two folders of bodies at least: the second is made in one that was there.
+    for seed in range(3):
+        fetch_and_store(server, files, origin, png_of_size(200_000, seed=seed))
+    for path in folder.rglob("*"):
+        status, is_body = path.stat(), path.parts[len(folder.parts)] == "bodies"
+        assert status.st_gid == group or not is_body, path
+        assert status.st_mode & 0o077 == (0o000 if not is_body else 0o010 if path.is_dir() else 0o040), path
+    assert len(list(folder.glob("bodies/*/*"))) == 3 and not list(folder.glob("drafts/*"))
+
+
 def test_a_purge_while_a_file_is_being_sent_is_harmless(pair, files, answer, origin):
     sending, _ = pair
     body = png_of_size(4_000_000, seed=9)

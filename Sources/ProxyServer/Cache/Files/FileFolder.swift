@@ -154,9 +154,24 @@ final class FileFolder: Sendable {
     }
 
     private func make(_ folder: String) throws(FileError) {
+        if isHandedOver, folder.hasPrefix(bodies + "/") { return try makeInDrafts(folder) }
         try Files.makeFolder(folder, Self.folderMode)
-        if isHandedOver, folder == path || folder.hasPrefix(bodies) {
-            try Files.setPermissions(folder, Self.passableMode)
+        if isHandedOver, folder == path || folder == bodies { try Files.setPermissions(folder, Self.passableMode) }
+    }
+
+    /// Makes a folder of bodies where it inherits the group of the store, which is the web server's, and moves it into place.
+    /// `bodies` hands its group on no more: setting a folder's permissions takes its set-group-ID bit away, and a fenced
+    /// process is not let set that (systemd's RestrictSUIDSGID).
+    private func makeInDrafts(_ folder: String) throws(FileError) {
+        let draft = "\(drafts)/\(Self.randomName())"
+        try makeFolder(drafts)
+        try Files.makeFolder(draft, Self.folderMode)
+        do {
+            try Files.setPermissions(draft, Self.passableMode)
+            try Files.rename(draft, to: folder)
+        } catch {
+            try? Files.removeFolder(draft)
+            throw error.code == ENOTEMPTY ? FileError(error.call, EEXIST) : error
         }
     }
 
