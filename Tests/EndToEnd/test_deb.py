@@ -73,6 +73,7 @@ def test_it_has_the_version_of_the_program(package):
 def test_it_installs_a_user_a_configuration_units_and_a_page(installed):
     assert installed.output("getent", "passwd", "image-proxy").strip().endswith(":/nonexistent:/usr/sbin/nologin")
     assert installed.output("stat", "-c", "%a %U:%G", CONFIGURATION) == "640 root:image-proxy\n"
+    assert installed.output("stat", "-c", "%a %U:%G", "/var/cache/image-proxy") == "2710 image-proxy:www-data\n"
     assert installed.output("image-proxy", "--version") == run("--version").stdout
     assert installed.output("man", "--where", "image-proxy").startswith("/usr/share/man/man1/")
     installed.output("systemd-analyze", "verify", "--man=yes", "image-proxy.service", "image-proxy.socket",
@@ -124,7 +125,7 @@ def test_removing_keeps_the_configuration_and_purging_leaves_nothing(installed):
     installed.output("dpkg", "--purge", "image-proxy")
     assert [path for path in owned if installed("test", "-e", path).returncode == 0] == []
     left = installed.output("find", "/etc", "/lib/systemd", "/usr/lib/systemd", "/var/lib/dpkg/info", "/var/lib/systemd",
-                            "-name", "*image-proxy*")
+                            "/usr/lib/tmpfiles.d", "/var/cache", "-name", "*image-proxy*")
     assert left == ""
 
 
@@ -142,6 +143,7 @@ say socket stat -c '%a %U:%G' /run/image-proxy/image-proxy.sock
 say fence grep -E '^(NoNewPrivs|Seccomp|CapEff):' /proc/$(systemctl show -p MainPID --value image-proxy)/status
 say exposure systemd-analyze security --no-pager image-proxy.service
 say image image
+say cache stat -c '%a %U:%G' /var/cache/image-proxy
 systemctl stop image-proxy.service
 say activated image
 systemctl stop image-proxy.service
@@ -174,7 +176,8 @@ http {
 
 def test_its_units_run_under_systemd(installed, newer):
     """In a container that is booted for it: the one place where the fence of the service is really there."""
-    configure(installed, ALLOWED_HOSTS="127.0.0.1", ALLOWED_NETWORKS="127.0.0.1/32:8081", CACHE="off")
+    configure(installed, ALLOWED_HOSTS="127.0.0.1", ALLOWED_NETWORKS="127.0.0.1/32:8081",
+              CACHE="file:/var/cache/image-proxy")
     for name, body in (("newer.deb", newer.read_bytes()), ("image.png", BODY), ("nginx.conf", NGINX.encode())):
         installed.put(body, f"/var/trial/{name}")
     installed.output("sh", "-c", "cp /usr/share/doc/image-proxy/examples/nginx/* /var/trial/")
@@ -191,8 +194,11 @@ def test_its_units_run_under_systemd(installed, newer):
     # As the page says: better than what can be told from the file alone.
     claimed = re.search(r"gives it ([\d.]+) where it runs", (PROJECT / "docs" / "deployment" / "systemd.md").read_text())[1]
     assert re.search(r"Overall exposure level for image-proxy.service: ([\d.]+)", said["exposure"])[1] == claimed
-    for moment in ("image", "activated", "served"):
-        assert said[moment].startswith("200 image-proxy; fwd="), (moment, log)
+    assert said["image"].startswith("200 image-proxy; fwd="), log
+    # The cache of the package is one that the service may write to, and outlives it.
+    for moment in ("activated", "served"):
+        assert said[moment].startswith("200 image-proxy; hit"), (moment, log)
+    assert said["cache"] == "2710 image-proxy:www-data\n"
     assert said["told"] == said["still told"] == "200\n", log
     assert said["upgraded"].split() == ["active", "active"], log
     assert said["removed"].split() == ["inactive", "inactive"], log

@@ -28,6 +28,8 @@ JOURNEYS = {
     "lighttpd, spawned": [PREPARED, ("lighttpd.md", "A handler that lighttpd starts")],
     "lighttpd, CGI": [PREPARED, ("lighttpd.md", "Plain CGI")],
     "Apache": [*SERVICE, ("apache.md", "A handler that is a service")],
+    "Apache, which sends large hits": [*SERVICE, ("apache.md", "A handler that is a service"),
+                                       ("apache.md", "Large hits of the embedded store")],
     "Apache, CGI": [PREPARED, ("apache.md", "Plain CGI")],
     "spawn-fcgi": [PREPARED, ("spawn-fcgi.md", "spawn-fcgi and multiwatch"), ("nginx.md", "nginx")],
     "Debian": [("debian.md", "The Debian package")],
@@ -98,7 +100,7 @@ def test_who_follows_the_pages_gets_an_image_and_a_hit(journey, new_folder, requ
         package = request.getfixturevalue("package") if journey == "Debian" else None
         machine.put(tree(package), "/var/trial/tree.tar")
         machine.output("sh", "-c", "mkdir /var/trial/project && tar -xf /var/trial/tree.tar -C /var/trial/project")
-        machine.put(png_of_size(20_000), "/var/trial/origin/image.png")
+        machine.put(png_of_size(200_000 if "large" in journey else 20_000), "/var/trial/origin/image.png")
         for name, text in SHIMS.items():
             machine.output("chmod", "+x", machine.put(f"#!/bin/sh -e\n{text}\n".encode(), f"/var/trial/bin/{name}"))
         page = "".join(commands(*step) for step in JOURNEYS[journey])
