@@ -47,13 +47,26 @@ def readelf(*arguments):
 
 def test_it_holds_what_the_instructions_name(unpacked):
     files = sorted(str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file())
-    assert files == ["CHANGELOG.md", "INSTALL.txt", "LICENSES.txt", "README.md",
-                     "api/.htaccess", "api/image-proxy.conf", "api/image-proxy.fcgi"]
+    assert [name for name in files if not name.startswith(("docs/", "deploy/"))] == [
+        "CHANGELOG.md", "CONTRIBUTING.md", "INSTALL.txt", "LICENSES.txt", "README.md", "SECURITY.md",
+        "api/.htaccess", "api/image-proxy.conf", "api/image-proxy.fcgi"]
     assert (unpacked / "api" / "image-proxy.fcgi").stat().st_mode & 0o777 == 0o755
     text = (unpacked / "INSTALL.txt").read_text()
     version = run("--version").stdout.split()[-1]
     assert f"image-proxy {version} on" in text and "@" not in text
     assert unpacked.name.startswith(f"image-proxy-{version}-")
+
+
+def test_its_documents_name_nothing_that_it_does_not_hold(unpacked):
+    pages = {path: path.read_text() for path in unpacked.rglob("*.md")}
+    links = [(path, link) for path, text in pages.items() for link in re.findall(r"\]\(([^)\s]+)\)", text) if ":" not in link]
+    assert len(links) > 100
+    assert [(path, link) for path, link in links if not (path.parent / link.partition("#")[0]).exists()] == []
+    ours = {path: (PROJECT / path.relative_to(unpacked)).read_text() for path in pages}
+    for path, text in pages.items():
+        # A link that goes leaves its text.
+        assert re.sub(r"\[([^\]]*)\]\([^)\s]+\)", r"\1", text) == re.sub(r"\[([^\]]*)\]\([^)\s]+\)", r"\1", ours[path]), path
+    assert "docs/embedded-store.md" in pages[unpacked / "README.md"]
 
 
 def test_it_needs_nothing_but_the_c_library(executable):
