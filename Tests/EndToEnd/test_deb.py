@@ -80,6 +80,8 @@ def test_it_installs_a_user_a_configuration_units_and_a_page(installed):
                      "image-proxy-status.socket")
     for server in ("nginx", "lighttpd", "apache"):
         assert "image-proxy.conf" in installed.output("ls", f"/usr/share/doc/image-proxy/examples/{server}")
+    installed.output("test", "-e", "/usr/share/doc/image-proxy/examples/prometheus/image-proxy.rules.yml")
+    installed.output("test", "-e", "/usr/share/doc/image-proxy/examples/grafana/image-proxy.json")
 
 
 def test_nothing_is_enabled_before_it_is_configured(installed):

@@ -283,7 +283,9 @@ extension StatusPage {
         }
 
         function draw() {
-          const data = samples[samples.length - 1], each = steps(1), smooth = steps(5);
+          const data = samples[samples.length - 1], each = steps(1);
+          // As much as there is at first, so that nobody looks at empty plots.
+          const smooth = steps(Math.max(1, Math.min(5, samples.length >> 1)));
           const change = samples.length > 1 ? between(samples[0], data) : null;
           const now = each[each.length - 1], all = counters(data), rates = smooth.map(hitRate);
           const scope = data.host ? 'all processes of ' + data.host.name : 'this process';
