@@ -24,7 +24,10 @@ JOURNEYS = {
     "nginx": [*SERVICE, ("nginx.md", "nginx")],
     "nginx's own cache": [*SERVICE, ("nginx.md", "nginx"), ("nginx.md", "nginx's own cache in front")],
     "nginx and the status socket": [*SERVICE, ("nginx.md", "nginx"), ("systemd.md", "The status socket")],
+    "nginx, which sends large hits": [*SERVICE, ("nginx.md", "nginx"), ("nginx.md", "Files of the embedded store")],
     "lighttpd": [*SERVICE, ("lighttpd.md", "A handler that is a service")],
+    "lighttpd, which sends large hits": [*SERVICE, ("lighttpd.md", "A handler that is a service"),
+                                         ("lighttpd.md", "Large hits of the embedded store")],
     "lighttpd, spawned": [PREPARED, ("lighttpd.md", "A handler that lighttpd starts")],
     "lighttpd, CGI": [PREPARED, ("lighttpd.md", "Plain CGI")],
     "Apache": [*SERVICE, ("apache.md", "A handler that is a service")],
@@ -61,6 +64,7 @@ set +e
 for attempt in $(seq 50); do said=$(image); case $said in *hit*|*HIT*) break ;; esac; sleep 0.2; done
 systemctl status --no-pager nginx lighttpd apache2 image-proxy >&2
 cmp /var/trial/seen /var/trial/origin/image.png && printf '\\n== %s\\n' "$said"
+find /var/cache/image-proxy/bodies -type f -printf '== a file for %g\\n'
 """
 
 
@@ -114,6 +118,8 @@ def test_who_follows_the_pages_gets_an_image_and_a_hit(journey, new_folder, requ
             # nginx's own cache repeats what the handler said when it was asked.
         hit = "200 image-proxy; fwd=uri-miss.* HIT$" if "own cache" in journey else "200 image-proxy; hit"
         assert re.search(f"^== {hit}", output, re.MULTILINE), output + log
+        # A hit that the handler has told the web server the file of.
+        assert ("== a file for www-data\n" in output) == ("large" in journey), output
 
 
 def test_every_command_is_part_of_a_journey():
