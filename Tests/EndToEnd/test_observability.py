@@ -1,6 +1,7 @@
 """Statistics, metrics and the status page: true, at any time, for every process."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -12,7 +13,7 @@ from harness import behaviours
 from harness.browser import Page, chromium
 from harness.fastcgi import FastCGIClient, parameters, request_bytes
 from harness.front import Front
-from harness.handler import PROJECT, Handler, cgi, run
+from harness.handler import EXECUTABLE, PROJECT, Handler, cgi, run
 from harness.http import MOUNT, proxied
 from harness.redis import Redis
 from harness.waiting import eventually
@@ -221,6 +222,29 @@ def test_the_counters_of_all_processes_come_together(new_folder, settings, redis
         assert sum(map(int, counted)) == 4
     with redis.client(database) as client:
         assert all(client("PTTL", key) > 0 for key in client("KEYS", "{image-proxy:}:*") if not key.endswith(b":stores"))
+
+
+@pytest.mark.stores("redis", "file")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process another host's name")
+def test_hosts_are_told_apart_and_added_up(new_folder, settings, redis, databases, origin, images):
+    settings = {**settings, "CACHE": redis.unix_address(next(databases))}
+    url = origin.serve(behaviours.image(images["png"].body))
+    with Handler(new_folder(), **settings) as handler:
+        with FastCGIClient(handler.socket_path) as client:
+            assert client.get(f"url={url}").response().status == 200
+        eventually(lambda: stats(handler)["host"]["misses"] == 1, "the counters of this host")
+        for _ in range(2):
+            answer, log = cgi(f"url={url}", settings, program=["unshare", "--uts", "sh", "-c", 'hostname other && exec "$0"', EXECUTABLE])
+            assert answer.status == 200, log
+        found = eventually(lambda: (found := stats(handler))["allHosts"]["hosts"] == 2 and found, "the other host")
+        assert (found["host"]["name"], found["host"]["hits"]) == (socket.gethostname(), 0)
+        assert (found["allHosts"]["hits"], found["allHosts"]["misses"]) == (2, 1)
+        told = json.loads(run("stats", "--json", settings={**settings, "CONFIG": "/dev/null"}).stdout)["hosts"]
+        assert {host["name"]: (host["hits"], host["misses"]) for host in told} == {"other": (2, 0), socket.gethostname(): (0, 1)}
+        text = {scope: ask(handler, "metrics", query=f"scope={scope}").body.decode() for scope in ("process", "host", "all")}
+        counted = {scope: re.search(r'^image_proxy_requests_total\{cache="hit"\} (\d+)$', page, re.MULTILINE)[1]
+                   for scope, page in text.items()}
+        assert counted == {"process": "0", "host": "0", "all": "2"}
 
 
 def test_decisions_and_bytes(start, origin, images):

@@ -76,8 +76,9 @@ def run(*arguments, settings=None, within=LIVENESS, **options):
         capture_output=True, text=True, timeout=within, **options)
 
 
-def cgi(query, settings, method="GET", path=MOUNT, within=LIVENESS, stdin=b"", **variables):
-    """One request as RFC 3875 has it, without a web server. Returns (response, what was written to stderr)."""
+def cgi(query, settings, method="GET", path=MOUNT, within=LIVENESS, stdin=b"", program=(EXECUTABLE,), **variables):
+    """One request as RFC 3875 has it, without a web server, to the executable or to what starts it. Returns (response, what was
+    written to stderr)."""
     name, _, info = path[len(MOUNT):].partition("?")
     meta = {
         "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": method, "QUERY_STRING": query,
@@ -85,7 +86,7 @@ def cgi(query, settings, method="GET", path=MOUNT, within=LIVENESS, stdin=b"", *
         "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1",
         **variables,
     }
-    done = subprocess.run([str(EXECUTABLE)], env={**environment(settings), **meta}, input=stdin,
+    done = subprocess.run([*map(str, program)], env={**environment(settings), **meta}, input=stdin,
                           capture_output=True, timeout=within)
     assert done.returncode == 0, (done.returncode, done.stderr)
     return parse_cgi(done.stdout), done.stderr.decode(errors="replace")
