@@ -25,7 +25,7 @@ public struct CacheStatistics: Sendable, Equatable {
         public var images = 0
         public var bytes = 0
 
-        public var description: String { "\(images) images, \(bytes) bytes" }
+        public var description: String { "\(images) \(images == 1 ? "image" : "images"), \(bytes) bytes" }
 
         mutating func add(_ size: Int) {
             images += 1
