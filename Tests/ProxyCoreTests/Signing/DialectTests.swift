@@ -97,7 +97,9 @@ import Testing
 
     @Test("a key counts with the salt of its place, and with no other") func imgproxyPairs() {
         var signing = SigningSamples.signing([.imgproxy], keys: [])
-        let (keys, salts) = (["746573742d6b6579", "746573742d6b657932"], ["746573742d73616c74", "746573742d73616c7432"])
+        let (keys, salts) = (
+            ["746573742d6b6579", "746573742d6b657932"], ["746573742d73616c74", "746573742d73616c7432"]
+        )
         signing.imgproxy.keys = keys.map { Secret($0) }
         for (salts, result) in [(salts, ImageRequestError.malformed), (salts.reversed(), Self.unsigned)] {
             signing.imgproxy.salts = salts.map { Secret($0) }
