@@ -8,6 +8,7 @@ import pytest
 
 from harness import behaviours
 from harness.images import png_of_size
+from harness.waiting import eventually
 
 FORMATS = ["png", "jpeg", "gif", "webp", "webp-lossless", "webp-alpha", "avif", "ico", "bmp", "svg", "tiff", "heic"]
 # Both are registered or in wide use for the one format.
@@ -114,7 +115,10 @@ def test_a_hit_from_the_memory_tier(start, origin, images):
 def test_without_a_cache_every_request_goes_upstream(start, origin, images):
     server = start(CACHE="off", MEMORY_CACHE_SIZE="0")
     url = origin.serve(behaviours.image(images["png"].body))
-    for _ in range(2):
+
+    def is_asked_again():
         answer = server.client.get(url)
         assert (answer.status, answer.body == images["png"].body, answer.is_hit) == (200, True, False)
-    assert len(origin.requests_for(url)) == 2
+        return len(origin.requests_for(url)) > 1
+    # Who asks while the first fetch is ending may still share it.
+    eventually(is_asked_again, "the origin is asked again")
