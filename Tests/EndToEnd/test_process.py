@@ -185,13 +185,13 @@ def test_a_socket_that_somebody_else_opened(new_folder, settings, origin, script
 def test_few_file_descriptors_are_no_crash(start, origin):
     server = start(options={"ulimits": {"nofile": "64"}})
     gate = threading.Event()
-    urls = [origin.serve(behaviours.gated(BODY, gate, first=100)) for _ in range(100)]
-    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+    urls = [origin.serve(behaviours.gated(BODY, gate, first=100)) for _ in range(200)]
+    with concurrent.futures.ThreadPoolExecutor(200) as pool:
         answers = [pool.submit(server.client.get, url) for url in urls]
         eventually(lambda: any(origin.requests_for(url) for url in urls))
         gate.set()
         statuses = {answer.result().status for answer in answers}
-    assert statuses <= {200, 502, 503, 504} and 200 in statuses
+    assert statuses <= {200, 503} and 200 in statuses
     assert server.handler.is_running
     eventually(lambda: server.client.get(origin.serve(behaviours.image(BODY))).status == 200, "it recovers")
 
