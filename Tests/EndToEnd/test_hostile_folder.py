@@ -1,6 +1,7 @@
 """The embedded store in a folder where somebody else has been: whatever is there, the same process goes on, images are served
 and stored, nothing is written to where a link leads, and the log is no flood."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -130,7 +131,9 @@ def test_a_file_that_may_not_be_read_is_a_miss_and_is_replaced(powerless, files,
     path = files.path(url)
     for forbidden in [[path], [path.parent / "index"], [files.folder / "usage"], [path, path.parent / "index", files.folder / "usage"]]:
         for each in forbidden:
-            each.chmod(0)
+            # An index that was removed in the turn before may not be there again yet.
+            with contextlib.suppress(FileNotFoundError):
+                each.chmod(0)
         answer = powerless.client.get(url)
         assert (answer.status, answer.body == SMALL) == (200, True)
         eventually(lambda: path.stat().st_mode & 0o600 == 0o600 and powerless.client.get(url).is_hit, "it is replaced")
