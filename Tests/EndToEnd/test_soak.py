@@ -21,7 +21,7 @@ from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.odd_images import made_by_hand
 from harness.origin import Origin
-from harness.process import connections_to
+from harness.process import connections_to, unnamed_sockets
 from harness.redis import Redis, RedisError
 from harness.waiting import eventually
 
@@ -200,12 +200,13 @@ class Soak:
 
     @property
     def resting(self):
-        """Connections to Redis, if there is one, and to each origin."""
+        """Connections to Redis, if there is one, and to each origin; and libcurl's handles, which wait for the next fetch."""
+        handler = self.server.handler
         ports = (*self.cache.ports, *(origin.port for origin in self.origins))
-        return [connections_to(self.server.handler.pid, port) for port in ports]
+        return [*(connections_to(handler.pid, port) for port in ports), unnamed_sockets(handler.pid) // 2]
 
     def at_rest(self):
-        """(descriptors but those of resting connections, threads, resident bytes) when nothing is under way any more."""
+        """(descriptors but those of resting connections and handles, threads, resident bytes) when nothing is under way any more."""
         handler, last = self.server.handler, []
 
         def steady():
@@ -214,7 +215,7 @@ class Soak:
         # Longer than what was begun may take: patience of waiting requests, leases, connections that nobody uses.
         eventually(steady, "the handler is at rest", within=60)
         assert max(self.resting) <= RESTING, self.resting
-        return handler.open_files - sum(self.resting), handler.threads, handler.resident
+        return handler.open_files - sum(self.resting) - self.resting[-1], handler.threads, handler.resident
 
 
 @pytest.fixture

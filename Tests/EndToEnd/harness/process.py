@@ -120,7 +120,10 @@ def open_files(pid):
 def connections_to(pid, port):
     """How many connections over IPv4 a process has to a port of somebody else."""
     rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    wanted = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
+    return _count_descriptors(pid, {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port})
+
+
+def _count_descriptors(pid, wanted):
     found = 0
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -128,6 +131,12 @@ def connections_to(pid, port):
         except OSError:
             continue
     return found
+
+
+def unnamed_sockets(pid):
+    """How many Unix sockets without a name a process has: libcurl wakes each of its handles by a pair of them."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
+    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if len(row) == 7})
 
 
 def children_of(pid):
