@@ -17,7 +17,7 @@ extension FileTier {
                 for shard in 0..<FileFolder.shardCount {
                     for entry in try index.entries(of: shard) {
                         figures.files += 1
-                        figures.usedBytes += entry.taken
+                        figures.usedBytes = figures.usedBytes.saturatingAdding(entry.taken)
                         guard entry.kind.contains(.image), !entry.isExpired(at: now) else { continue }
                         statistics.count(size: entry.size, cachedAt: entry.cachedAt)
                         types[entry.type, default: CacheStatistics.Share()].add(entry.size)

@@ -76,6 +76,13 @@ import Testing
         try expectService("\(size)")
     }
 
+    @Test func eachNumberMayBeTrueAndTheirSumHasNoEnd() throws {
+        try forgeIndex(Array(repeating: (1 << 53, 1 << 53, 1), count: 1100))
+        let folder = try #require(try store.tier().overview().folder)
+        #expect(folder.usedBytes == .max && folder.files == 1100)
+        try expectService("made anew when room is made")
+    }
+
     @Test func anIndexOfAnotherFolderIsMadeAnew() throws {
         let other = (digest.shard + 1) % 256
         var bytes = IndexText.head(changedAt: 0)
