@@ -23,11 +23,6 @@ public enum Files {
         _ = try uninterrupted("mkdir") { unsafe mkdir(path, permissions) }
     }
 
-    /// Removes a folder that nothing is in.
-    public static func removeFolder(_ path: String) throws(FileError) {
-        _ = try uninterrupted("rmdir") { unsafe rmdir(path) }
-    }
-
     public static func give(_ path: String, to owner: uid_t, _ group: gid_t) throws(FileError) {
         _ = try uninterrupted("chown") { unsafe lchown(path, owner, group) }
     }

@@ -69,14 +69,14 @@ public struct OriginBreaker: Equatable, Sendable {
     /// A request has ended without a word on the origin: its client left. It may have been the probe, so the next one may be.
     public mutating func abandoned(at now: Int64) {
         if case .halfOpen(_, let pause) = state {
-            state = .open(since: StoredResponse.difference(now, pause), pause: pause)
+            state = .open(since: now.saturatingSubtracting(pause), pause: pause)
         }
     }
 
     /// Of two threads that read the clock the later one may come first, so that `since` lies a little ahead. When it lies
     /// far ahead the clock was set back, which must not make the pause longer.
     private static func timeLeft(of pause: Int64, since: Int64, at now: Int64) -> Int64 {
-        let passed = StoredResponse.difference(now, since)
+        let passed = now.saturatingSubtracting(since)
         return passed < -pause ? 0 : max(0, pause - max(0, passed))
     }
 }

@@ -33,7 +33,7 @@ public struct CacheSelection: Sendable, Hashable {
     public func includes(cachedAt: Int64?, at now: Int64) -> Bool {
         guard let minimumAge else { return true }
         guard let cachedAt else { return false }
-        return .milliseconds(StoredResponse.difference(now, cachedAt)) > minimumAge
+        return .milliseconds(now.saturatingSubtracting(cachedAt)) > minimumAge
     }
 }
 

@@ -52,7 +52,7 @@ public struct FreshnessPolicy: Equatable, Sendable {
         let age = response.initialAge(requestedAt: requestedAt, receivedAt: receivedAt)
         // The operator's lifetime is what a response has here, however old it was when it came.
         let lifetime =
-            response.freshnessLifetime(control, receivedAt: receivedAt) ?? StoredResponse.sum(imageTTL, age)
+            response.freshnessLifetime(control, receivedAt: receivedAt) ?? imageTTL.saturatingAdding(age)
         return storable(
             validators, lifetime: control.noCache ? nil : lifetime, windows: windows(control, lifetime: lifetime),
             mustRevalidate: control.forbidsStale, age: age, receivedAt: receivedAt)
@@ -68,7 +68,7 @@ public struct FreshnessPolicy: Equatable, Sendable {
         guard !ignoresOrigin else { return fixed(validators, receivedAt: receivedAt) }
         let control = CacheControl(response.cacheControl)
         if let reason = refusal(response, control) { return .notStorable(reason: reason) }
-        let known = StoredResponse.difference(stored.freshUntil, stored.generatedAt)
+        let known = stored.freshUntil.saturatingSubtracting(stored.generatedAt)
         let given = response.freshnessLifetime(control, receivedAt: receivedAt)
         let isNeverFresh = control.noCache || given == nil && known <= 0
         let lifetime = given ?? known
@@ -87,8 +87,8 @@ extension FreshnessPolicy {
     /// no longer than `IMAGE_PROXY_CACHE_TTL`, or a minute. So stale use happens within the lifetime that the operator gave,
     /// and does not double what the cache holds. A second at least, since a record always expires.
     public func retention(of response: StoredResponse, at now: Int64) -> Duration {
-        let longest = max(StoredResponse.difference(response.freshUntil, now), imageTTL, Self.leastRetention)
-        let useful = StoredResponse.difference(response.retainedUntil, now)
+        let longest = max(response.freshUntil.saturatingSubtracting(now), imageTTL, Self.leastRetention)
+        let useful = response.retainedUntil.saturatingSubtracting(now)
         return .milliseconds(max(1000, min(useful, longest)))
     }
 
@@ -123,11 +123,11 @@ extension FreshnessPolicy {
         _ validators: Validators, lifetime: Int64?, windows: Windows, mustRevalidate: Bool, age: Int64,
         receivedAt: Int64
     ) -> Storability {
-        let generatedAt = max(0, StoredResponse.difference(receivedAt, age))
-        let left = lifetime.map { min(raised(StoredResponse.difference($0, age)), maximumTTL) }
+        let generatedAt = max(0, receivedAt.saturatingSubtracting(age))
+        let left = lifetime.map { min(raised($0.saturatingSubtracting(age)), maximumTTL) }
         let response = StoredResponse(
             validators: validators, generatedAt: generatedAt,
-            freshUntil: left.map { max(0, StoredResponse.sum(receivedAt, $0)) } ?? generatedAt,
+            freshUntil: left.map { max(0, receivedAt.saturatingAdding($0)) } ?? generatedAt,
             staleWhileRevalidate: windows.whileRevalidate, staleIfError: windows.ifError,
             mustRevalidate: mustRevalidate)
         guard response.retainedUntil > receivedAt else { return .notStorable(reason: .unusable) }
@@ -142,12 +142,12 @@ extension FreshnessPolicy {
         .storable(
             StoredResponse(
                 validators: validators, generatedAt: receivedAt,
-                freshUntil: StoredResponse.sum(receivedAt, imageTTL)))
+                freshUntil: receivedAt.saturatingAdding(imageTTL)))
     }
 
     private static func milliseconds(_ duration: Duration) -> Int64 {
         let (seconds, attoseconds) = duration.components
-        return StoredResponse.sum(
-            StoredResponse.milliseconds(Int(clamping: seconds)), attoseconds / 1_000_000_000_000_000)
+        return StoredResponse.milliseconds(Int(clamping: seconds))
+            .saturatingAdding(attoseconds / 1_000_000_000_000_000)
     }
 }

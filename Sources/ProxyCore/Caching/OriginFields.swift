@@ -45,9 +45,9 @@ extension OriginFields {
     func initialAge(requestedAt: Int64, receivedAt: Int64) -> Int64 {
         // A Date is the second in which it was made, of which nothing but the end is certain.
         let apparentAge =
-            dateSeconds(at: receivedAt).map { StoredResponse.difference(receivedAt, $0 * 1000 + 999) } ?? 0
-        let responseDelay = max(0, StoredResponse.difference(receivedAt, requestedAt))
-        let correctedAge = StoredResponse.sum(StoredResponse.milliseconds(ageSeconds), responseDelay)
+            dateSeconds(at: receivedAt).map { receivedAt.saturatingSubtracting($0 * 1000 + 999) } ?? 0
+        let responseDelay = max(0, receivedAt.saturatingSubtracting(requestedAt))
+        let correctedAge = StoredResponse.milliseconds(ageSeconds).saturatingAdding(responseDelay)
         let limit = StoredResponse.milliseconds(FieldText.maximumDeltaSeconds)
         return min(max(0, apparentAge, correctedAge), limit)
     }
@@ -59,7 +59,7 @@ extension OriginFields {
         // RFC 9111, 5.3: what is no date, like the common "0", lies in the past. So does a choice of two dates (4.2.1).
         guard let text = Self.only(expires), let end = HTTPDate.parse(text, now: receivedAt / 1000) else { return 0 }
         let start = dateSeconds(at: receivedAt).map { $0 * 1000 } ?? receivedAt
-        return max(0, StoredResponse.difference(end * 1000, start))
+        return max(0, (end * 1000).saturatingSubtracting(start))
     }
 
     /// RFC 9111, 5.1: of a list the first member counts, and what is no number is not there.

@@ -51,7 +51,7 @@ public struct StoredResponse: Equatable, Sendable {
     }
 
     /// The age in seconds, for the Age field (RFC 9111, 5.1).
-    public func age(at now: Int64) -> Int { max(0, Self.seconds(Self.difference(now, generatedAt))) }
+    public func age(at now: Int64) -> Int { max(0, Self.seconds(now.saturatingSubtracting(generatedAt))) }
 
     /// The seconds for which it stays fresh; less than 0 when it is stale.
     public func freshnessLeft(at now: Int64) -> Int { Self.seconds(timeLeft(at: now)) }
@@ -59,35 +59,21 @@ public struct StoredResponse: Equatable, Sendable {
     /// When the cache may forget it, in Unix milliseconds.
     public var retainedUntil: Int64 {
         let window = Self.milliseconds(max(staleWhileRevalidate, staleIfError, 0))
-        let end = Self.sum(freshUntil, window)
-        return validators.isEmpty ? end : max(end, Self.sum(generatedAt, Self.revalidationTime))
+        let end = freshUntil.saturatingAdding(window)
+        return validators.isEmpty ? end : max(end, generatedAt.saturatingAdding(Self.revalidationTime))
     }
 
     /// Milliseconds until it is stale. What has no lifetime is not fresh even by a clock that is behind. A response from
     /// the future was written by a clock that was wrong, so nobody knows how old it is: it has just become stale.
     private func timeLeft(at now: Int64) -> Int64 {
-        let left = Self.difference(freshUntil, now)
-        let isNeverFresh = freshUntil <= generatedAt || Self.difference(generatedAt, now) > Self.clockTolerance
+        let left = freshUntil.saturatingSubtracting(now)
+        let isNeverFresh = freshUntil <= generatedAt || generatedAt.saturatingSubtracting(now) > Self.clockTolerance
         return isNeverFresh ? min(left, 0) : left
     }
 }
 
-/// Times come from clocks, from origins and from Redis: none of them can make a sum overflow.
 extension StoredResponse {
-    static func sum(_ one: Int64, _ other: Int64) -> Int64 {
-        let (sum, overflows) = one.addingReportingOverflow(other)
-        return overflows ? (other < 0 ? .min : .max) : sum
-    }
-
-    static func difference(_ one: Int64, _ other: Int64) -> Int64 {
-        let (difference, overflows) = one.subtractingReportingOverflow(other)
-        return overflows ? (other > 0 ? .min : .max) : difference
-    }
-
-    static func milliseconds(_ seconds: Int) -> Int64 {
-        let (product, overflows) = Int64(seconds).multipliedReportingOverflow(by: 1000)
-        return overflows ? (seconds < 0 ? .min : .max) : product
-    }
+    static func milliseconds(_ seconds: Int) -> Int64 { Int64(seconds).saturatingMultiplied(by: 1000) }
 
     /// Whole seconds, rounded down: what became stale half a second ago has less than 0 left.
     static func seconds(_ milliseconds: Int64) -> Int {

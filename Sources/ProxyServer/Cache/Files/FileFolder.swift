@@ -170,7 +170,7 @@ final class FileFolder: Sendable {
             try Files.setPermissions(draft, Self.passableMode)
             try Files.rename(draft, to: folder)
         } catch {
-            try? Files.removeFolder(draft)
+            try? Files.remove(draft)
             throw error.code == ENOTEMPTY ? FileError(error.call, EEXIST) : error
         }
     }

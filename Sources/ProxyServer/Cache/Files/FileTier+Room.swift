@@ -108,7 +108,7 @@ extension FileTier {
         guard let file = try? OpenFile(path, .reading), let status = try? file.status(),
             isFar(status.lastChange, by: Self.leastAge), (try? file.tryLock()) == true
         else { return nil }
-        if !isDryRun { try? status.isFolder ? Files.removeFolder(path) : Files.remove(path) }
+        if !isDryRun { try? Files.remove(path) }
         return status.size
     }
 

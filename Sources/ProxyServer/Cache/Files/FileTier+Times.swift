@@ -3,7 +3,7 @@ import ProxyCore
 /// Times of files, in nanoseconds since 1970. They are the system's, whose clock may have been another when a file was
 /// written, or what somebody has set them to.
 extension FileTier {
-    private var now: Int { Int(clock()).multipliedReportingOverflow(by: 1_000_000).partialValue }
+    private var now: Int { Int(clock()).saturatingMultiplied(by: 1_000_000) }
 
     /// Whether a time is further from now than so many nanoseconds: one that is yet to come is of a clock that was wrong.
     func isFar(_ time: Int, by age: Int) -> Bool { now.saturatingSubtracting(time).magnitude > age.magnitude }
