@@ -1,174 +1,13 @@
 extension StatusPage {
-    /// A raw string: what looks like an escape is one of JavaScript's.
-    static let script = #"""
-        const pollEvery = 2000, kept = 151;
-        const address = location.pathname.replace(/status\/*$/, 'stats');
-        const samples = [];
-        let lastAnswer = null;
+    /// All of it. Raw strings: what looks like an escape in them is one of JavaScript's.
+    static let script = [numbers, plots, cards, problems, polling].joined(separator: "\n\n")
 
-        const byId = id => document.getElementById(id);
-        const sum = numbers => numbers.reduce((a, b) => a + b, 0);
-
-        function make(parent, name, className, text) {
-          const element = document.createElement(name);
-          if (className) element.className = className;
-          if (text !== undefined) element.textContent = text;
-          parent.append(element);
-          return element;
-        }
-        function makeSVG(parent, name, attributes) {
-          const element = document.createElementNS('http://www.w3.org/2000/svg', name);
-          for (const key in attributes) element.setAttribute(key, attributes[key]);
-          parent.append(element);
-          return element;
-        }
-        function emptied(id) {
-          const card = byId(id);
-          while (card.children.length > 1) card.lastElementChild.remove();
-          return card;
-        }
-
-        // Numbers as people read them.
-        const plain = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
-        const count = number => number === null ? '–' : plain.format(number);
-        const percent = part => part === null ? '–' : plain.format(part * 100) + ' %';
-        function bytes(number) {
-          if (number === null) return '–';
-          const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-          let unit = 0;
-          while (number >= 1024 && unit < units.length - 1) { number /= 1024; unit += 1; }
-          return plain.format(number) + ' ' + units[unit];
-        }
-        function time(microseconds) {
-          if (microseconds === null) return '–';
-          if (microseconds < 1000) return Math.round(microseconds) + ' µs';
-          return microseconds < 1e6 ? plain.format(microseconds / 1000) + ' ms' : plain.format(microseconds / 1e6) + ' s';
-        }
-        const clock = milliseconds => new Date(milliseconds).toLocaleTimeString();
-        function span(milliseconds) {
-          const seconds = Math.max(0, Math.round(milliseconds / 1000));
-          if (seconds < 120) return seconds + ' s';
-          if (seconds < 7200) return Math.round(seconds / 60) + ' min';
-          return seconds < 172800 ? Math.round(seconds / 3600) + ' h' : Math.round(seconds / 86400) + ' days';
-        }
-
-        // The counters of all processes of the host, where they are known; else of the one that answers.
-        const counters = data => data.host || data;
-
-        // Those of the host where both have them. Else those of the process, if it is the same: while Redis is away, the
-        // plots go on.
-        const pair = (from, to) => from.host && to.host ? [from.host, to.host] : [from, to];
-        function areComparable(from, to) {
-          const [a, b] = pair(from, to);
-          return b.requests >= a.requests
-            && (Boolean(from.host && to.host) || from.process.identifier === to.process.identifier);
-        }
-        function between(from, to) {
-          const [a, b] = pair(from, to);
-          const seconds = Math.max(0.001, (to.process.time - from.process.time) / 1000);
-          const since = name => b[name] - a[name];
-          const bucketsSince = (x, y) => y.map((number, index) => number - x[index]);
-          const labelsSince = name => Object.fromEntries(
-            Object.entries(b[name]).map(([label, number]) => [label, number - (a[name][label] || 0)]));
-          const latency = kind => bucketsSince(a.latency[kind].counts, b.latency[kind].counts);
-          return { seconds, since, labelsSince, latency, sizes: bucketsSince(a.fetchedSizes, b.fetchedSizes) };
-        }
-        const hitRate = change => {
-          const asked = change.since('hits') + change.since('misses');
-          return asked > 0 ? change.since('hits') / asked : null;
-        };
-        function quantile(rank, counts) {
-          const wanted = rank * sum(counts);
-          if (wanted === 0) return null;
-          let before = 0;
-          for (let index = 0; index < timeBounds.length; index += 1) {
-            const inside = counts[index];
-            if (inside > 0 && before + inside >= wanted) {
-              const from = index ? timeBounds[index - 1] : 0;
-              return from + (timeBounds[index] - from) * (wanted - before) / inside;
-            }
-            before += inside;
-          }
-          return timeBounds[timeBounds.length - 1];
-        }
-        // Over some seconds each: a percentile of two seconds would jump.
-        const steps = width => samples.slice(width).map((sample, index) => between(samples[index], sample));
-
-        // Plots, of as much time as there is: a minute at least, five at most.
-        const shown = () => Math.max(30, samples.length - 1);
-        // Where a number lies between the bottom of a plot, 0, and its top, 1.
-        const linear = top => number => Math.min(1, number / top);
-        const logarithmic = (bottom, top) => number =>
-          Math.min(1, Math.max(0, Math.log(number / bottom) / Math.log(top / bottom)));
-        function line(svg, points, place, className) {
-          let path = '', isDrawing = false;
-          points.forEach((point, index) => {
-            if (point === null) { isDrawing = false; return; }
-            const x = 300 - (points.length - 1 - index) * 300 / shown(), y = 70 - 68 * place(point);
-            path += (isDrawing ? 'L' : 'M') + x.toFixed(1) + ' ' + y.toFixed(1);
-            isDrawing = true;
-          });
-          makeSVG(svg, 'path', { d: path, class: className, 'stroke-width': 2, 'vector-effect': 'non-scaling-stroke',
-            'stroke-linecap': 'round' });
-        }
-        const classes = ['first', 'second', 'third', 'fourth'];
-        // `series` are lists of points, oldest first; `names` of them where there are several. `top` is the number at the top
-        // of the plot; with a `bottom` the scale is logarithmic.
-        function plot(id, value, note, series, format, { names = [], top, bottom } = {}) {
-          const card = emptied(id), points = series.flat().filter(point => point !== null);
-          make(card, 'p', 'value', value);
-          make(card, 'p', 'note', note);
-          const largest = top || Math.max(1e-9, ...points), isEmpty = largest <= 1e-9;
-          make(make(card, 'div', 'scale upper'), 'span', '', isEmpty ? '' : format(largest));
-          const svg = makeSVG(card, 'svg', { viewBox: '0 0 300 72', preserveAspectRatio: 'none', role: 'img',
-            'aria-label': card.firstElementChild.textContent + ' ' + value });
-          makeSVG(svg, 'path', { d: 'M0 1H300', class: 'grid', 'vector-effect': 'non-scaling-stroke' });
-          makeSVG(svg, 'path', { d: 'M0 71H300', class: 'axis', 'vector-effect': 'non-scaling-stroke' });
-          const place = bottom ? logarithmic(bottom, largest) : linear(largest);
-          series.forEach((points, index) => line(svg, points, place, classes[index]));
-          const scale = make(card, 'div', 'scale');
-          make(scale, 'span', '', span(shown() * pollEvery) + ' ago');
-          make(scale, 'span', '', isEmpty ? '' : format(bottom || 0));
-          if (names.length) {
-            const legend = make(card, 'p', 'legend');
-            names.forEach((name, index) => {
-              const entry = make(legend, 'span');
-              make(entry, 'i', classes[index]);
-              entry.append(name);
-            });
-          }
-        }
-        function list(id, rows, nothing) {
-          const card = emptied(id);
-          if (!rows.length) return make(card, 'p', 'note', nothing);
-          const terms = make(card, 'dl');
-          for (const [name, value] of rows) { make(terms, 'dt', '', name); make(terms, 'dd', '', value); }
-        }
-        function drawSizes(data) {
-          const counts = counters(data).fetchedSizes, gate = data.process.maxCacheSize, card = emptied('sizes');
-          const total = sum(counts), largest = Math.max(1, ...counts), width = 600 / counts.length;
-          const place = Math.min(counts.length - 1, Math.max(0, Math.log2(gate / 1024) + 1));
-          const beyond = sum(counts.filter((_, index) => index && sizeBounds[index - 1] >= gate));
-          make(card, 'p', 'note', total ? count(total) + ' images; the gate is at ' + bytes(gate) + ', and '
-            + percent(beyond / total) + ' lie wholly beyond it' : 'No image has been fetched yet; the gate is at ' + bytes(gate));
-          const svg = makeSVG(card, 'svg', { viewBox: '0 0 600 132', preserveAspectRatio: 'none', class: 'tall', role: 'img',
-            'aria-label': 'sizes of fetched images' });
-          counts.forEach((number, index) => {
-            const height = number ? Math.max(2, 126 * number / largest) : 0;
-            const isBeyond = index && sizeBounds[index - 1] >= gate;
-            makeSVG(svg, 'rect', { x: index * width + 2, width: width - 4, y: 130 - height, height, rx: 2,
-              class: isBeyond ? 'bar beyond' : 'bar' });
-          });
-          makeSVG(svg, 'path', { d: 'M0 131H600', class: 'axis', 'vector-effect': 'non-scaling-stroke' });
-          makeSVG(svg, 'path', { d: 'M' + (place * width).toFixed(1) + ' 0V131', class: 'gate', 'stroke-width': 2,
-            'vector-effect': 'non-scaling-stroke' });
-          const scale = make(card, 'div', 'scale');
-          for (const text of ['to 1 KiB', '16 KiB', '256 KiB', '4 MiB', 'more']) make(scale, 'span', '', text);
-        }
-
+    /// What is shown in the cards, and in which words.
+    private static let cards = #"""
         const words = { cached: 'cached', too_large: 'too large for the cache', not_storable: 'its origin forbids it',
           over_budget: 'too much was waiting', failed: 'the cache did not take it' };
-        const failureWords = label => label.startsWith('upstream.') ? 'origin: ' + label.slice(9).replace(/-/g, ' ')
+        const isUpstream = label => label.startsWith('upstream.');
+        const failureWords = label => isUpstream(label) ? 'origin: ' + label.slice(9).replace(/-/g, ' ')
           : label.replace(/-/g, ' ');
 
         // Each percentile of the last minutes in words, and over time: on a logarithmic scale, since the slowest are often a
@@ -183,7 +22,6 @@ extension StatusPage {
             series, time, { names: ['half', '90 %', '99 %'], ...(points.length ? { bottom, top } : {}) });
         }
         // What origins did wrong, each second, the most frequent classes by themselves.
-        const isUpstream = label => label.startsWith('upstream.');
         function drawUpstream(all, change, smooth) {
           const recent = change ? change.labelsSince('failures') : all.failures;
           const labels = Object.keys(recent).filter(label => isUpstream(label) && recent[label] > 0)
@@ -218,70 +56,10 @@ extension StatusPage {
             make(row, 'td', 'url', decision.url);
           }
         }
+        """#
 
-        // What is wrong, in words, the worst first.
-        function problems(data, change) {
-          const found = [], hints = [], { redis, folder } = data;
-          const why = data.cacheProblem ? ' (' + data.cacheProblem + ')' : '';
-          if (data.cacheKind === 'off') hints.push('There is no cache: every image comes from its origin.');
-          else if (!data.cacheAvailable) found.push((data.cacheKind === 'folder' ? 'The cache\'s folder cannot be used' + why
-            : 'Redis is away' + why) + ': images come from the memory of this process, or from their origins.');
-          else if (folder && folder.problem) found.push('Nothing can be written to the cache\'s folder (' + folder.problem
-            + '): what is in it is served, and nothing new is stored.');
-          if (change) {
-            const asked = change.since('hits') + change.since('misses'), failures = change.labelsSince('failures');
-            const origin = Object.entries(failures).filter(([label, number]) =>
-              number > 0 && isUpstream(label) && label !== 'upstream.missing').sort((a, b) => b[1] - a[1]);
-            const failed = sum(origin.map(([, number]) => number));
-            if (failed > 0) (failed >= asked / 20 ? found : hints).push(count(failed) + ' of ' + count(asked)
-              + ' requests failed because of their origins, most of them: ' + failureWords(origin[0][0]).slice(8) + '.');
-            if (failures.overloaded > 0) found.push(count(failures.overloaded)
-              + ' requests were turned away, because too many were waiting.');
-            if (change.since('cacheFailures') > 0) found.push(folder
-              ? count(change.since('cacheFailures')) + ' reads or writes in the cache\'s folder failed.'
-              : 'Redis did not answer, or refused: ' + count(change.since('cacheFailures')) + ' of its commands.');
-            if (change.since('storeFailures') > 0) found.push(count(change.since('storeFailures'))
-              + ' images could not be put into the cache.');
-            if (change.since('overBudget') > 0) found.push(count(change.since('overBudget'))
-              + ' images were not cached, because too much was waiting for the cache.');
-            const rate = hitRate(change);
-            if (asked >= 200 && rate < 0.5) found.push('Only ' + percent(rate) + ' of the requests were hits.');
-            const slow = quantile(0.99, change.latency('hit'));
-            if (slow > 250000) found.push('One hit in a hundred takes more than ' + time(slow) + '.');
-            if (change.since('damagedRecords') > 0) found.push(count(change.since('damagedRecords'))
-              + ' records in the cache could not be used, and are replaced.');
-          }
-          if (change) {
-            const fetched = sum(change.sizes), large = change.since('tooLarge');
-            if (fetched >= 20 && large >= fetched / 5) hints.push(count(large) + ' of ' + count(fetched)
-              + ' fetched images are larger than the gate, ' + bytes(data.process.maxCacheSize)
-              + ', and are fetched again each time.');
-          }
-          if (redis && redis.maxMemory > 0 && redis.usedMemory > 0.9 * redis.maxMemory) {
-            const policy = redis.evictionPolicy === 'noeviction' ? 'refuses what is new (maxmemory-policy noeviction).'
-              : 'gives up keys (' + redis.evictionPolicy + ').';
-            (redis.evictionPolicy === 'noeviction' ? found : hints).push('Redis has ' + percent(redis.usedMemory
-              / redis.maxMemory) + ' of its memory in use and, when it is full, ' + policy);
-          }
-          if (folder && folder.diskFreeBytes !== null && folder.diskFreeBytes < folder.maxBytes - folder.usedBytes)
-            hints.push('The disk of the cache\'s folder has ' + bytes(folder.diskFreeBytes) + ' left: it will be full before '
-              + 'the cache has reached its limit, ' + bytes(folder.maxBytes) + '.');
-          if (change && folder && change.since('folderEvictions') > 0) hints.push('The cache gave up '
-            + count(change.since('folderEvictions')) + ' images for want of room.');
-          if (redis && redis.maxMemory === 0) hints.push('Redis has no memory limit (maxmemory is 0).');
-          if (samples.length > 1 && redis && samples[0].redis && redis.evictedKeys > samples[0].redis.evictedKeys)
-            hints.push('Redis gave up ' + count(redis.evictedKeys - samples[0].redis.evictedKeys) + ' keys for want of room.');
-          return [found, hints];
-        }
-        function say(found, hints, well, since) {
-          const state = byId('state');
-          state.replaceChildren();
-          state.className = found.length ? 'bad' : 'good';
-          if (since && found.length) make(state, 'p', 'when', since);
-          for (const text of found.length ? found : [well]) make(state, 'p', '', text);
-          for (const text of hints) make(state, 'p', 'hint', text);
-        }
-
+    /// Asks for the numbers, and draws them.
+    private static let polling = #"""
         function draw() {
           const data = samples[samples.length - 1], each = steps(1);
           // As much as there is at first, so that nobody looks at empty plots.
