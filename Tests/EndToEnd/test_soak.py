@@ -21,7 +21,7 @@ from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.odd_images import made_by_hand
 from harness.origin import Origin
-from harness.process import connections_to, unnamed_sockets
+from harness.process import connections_to, socket_pairs
 from harness.redis import Redis, RedisError
 from harness.waiting import eventually
 
@@ -200,10 +200,10 @@ class Soak:
 
     @property
     def resting(self):
-        """Connections to Redis, if there is one, and to each origin; and libcurl's handles, which wait for the next fetch."""
-        handler = self.server.handler
+        """What waits for the next use: connections to Redis, if there is one, and to each origin; and libcurl's handles."""
+        pid = self.server.handler.pid
         ports = (*self.cache.ports, *(origin.port for origin in self.origins))
-        return [*(connections_to(handler.pid, port) for port in ports), unnamed_sockets(handler.pid) // 2]
+        return [*(connections_to(pid, port) for port in ports), socket_pairs(pid)]
 
     def at_rest(self):
         """(descriptors but those of resting connections and handles, threads, resident bytes) when nothing is under way any more."""
@@ -214,8 +214,10 @@ class Soak:
             return len(last) > 10 and len(set(last[-10:])) == 1
         # Longer than what was begun may take: patience of waiting requests, leases, connections that nobody uses.
         eventually(steady, "the handler is at rest", within=60)
-        assert max(self.resting) <= RESTING, self.resting
-        return handler.open_files - sum(self.resting) - self.resting[-1], handler.threads, handler.resident
+        resting = self.resting
+        assert max(resting) <= RESTING, resting
+        *connections, handles = resting
+        return handler.open_files - sum(connections) - 2 * handles, handler.threads, handler.resident
 
 
 @pytest.fixture

@@ -124,6 +124,7 @@ def connections_to(pid, port):
 
 
 def _count_descriptors(pid, wanted):
+    """How many descriptors of a process are one of these."""
     found = 0
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -133,10 +134,10 @@ def _count_descriptors(pid, wanted):
     return found
 
 
-def unnamed_sockets(pid):
-    """How many Unix sockets without a name a process has: libcurl wakes each of its handles by a pair of them."""
+def socket_pairs(pid):
+    """How many pairs of Unix sockets without a name a process has: libcurl has one for each of its handles, to wake it by."""
     rows = [line.split() for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
-    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if len(row) == 7})
+    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if len(row) == 7}) // 2
 
 
 def children_of(pid):
