@@ -5,6 +5,7 @@ final class TemporaryDirectory: Sendable {
     let path: String
 
     init() throws {
+        // Not where TMPDIR says, which may be long: the path of a socket has room for 107 bytes.
         var template = Array("/tmp/fcgi-XXXXXX".utf8CString)
         guard let made = unsafe mkdtemp(&template) else { throw SystemFailure("mkdtemp") }
         path = unsafe String(cString: made)
