@@ -30,6 +30,8 @@ image-proxy sign --help >/dev/null
 gzip -c /var/trial/origin/sitemap.xml >sitemap.xml.gz
 cp {CONFIGURATION} image-proxy.conf
 curl -fsS -o /dev/null 'http://localhost/api/image-proxy?url=https%3A%2F%2Fimages.example.com%2Fa.png'
+# It goes into the cache behind the response, and its metadata last.
+until [ "$(redis-cli EXISTS {{image-proxy,image-metadata}}:https://images.example.com/a.png)" = 2 ]; do sleep 0.05; done
 """
 # What the TypeScript application has left in Redis, an image that it has cut among it.
 SHARED = """
