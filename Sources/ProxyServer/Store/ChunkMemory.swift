@@ -1,4 +1,5 @@
 internal import Dispatch
+import Glibc
 import Synchronization
 
 /// The memory of chunks that nobody has any more, for a moment: an image that comes then finds its pages there already.
@@ -29,8 +30,25 @@ final class ChunkMemory: Sendable {
         if let spare { return spare }
         var new: [UInt8] = []
         new.reserveCapacity(capacity)
+        if capacity >= Self.leastCapacity { Self.populate(&new) }
         return new
     }
+
+    /// Has the kernel find all pages of `room` at once: one by one, as they are first written, they cost a good half more.
+    ///
+    /// Where the kernel does not know how (before Linux 5.14), or has no memory to give, they come one by one.
+    private static func populate(_ room: inout [UInt8]) {
+        let capacity = room.capacity
+        unsafe room.withUnsafeMutableBufferPointer { buffer in
+            guard let start = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
+            let inner = unsafe UnsafeMutableRawPointer(start.alignedUp(toMultipleOf: pageSize))
+            let end = unsafe (start + capacity).alignedDown(toMultipleOf: pageSize)
+            guard unsafe end > inner else { return }
+            unsafe madvise(inner, end - inner, MADV_POPULATE_WRITE)
+        }
+    }
+
+    private static let pageSize = Int(getpagesize())
 
     /// Keeps the memory of `bytes`, which are of no use any more, for who needs some next.
     func giveBack(_ bytes: consuming [UInt8]) {
