@@ -70,7 +70,7 @@ final class FileOperator: OperatedCache {
             guard MediaType(of: record, beginning: RawSpan(_elements: first.span)) != nil else {
                 return RecordReading.notAnImage
             }
-            let body = FileBody(source, sum: found.header.sum)
+            let body = FileBody(source, sum: found.header.sum) {}
             let isWhole = try? body.forEachPiece(in: 0..<record.size) { (_) throws(ProxyError) in }
             return isWhole == true ? nil : FileReading.wrongSum
         } catch {

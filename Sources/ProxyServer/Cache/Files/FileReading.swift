@@ -11,6 +11,8 @@ struct FileReading {
     let key: CacheKey
     /// Unix milliseconds.
     let now: Int64
+    /// Told when an image that has begun to go out is not what was stored.
+    let broken: @Sendable (RecordFingerprint) -> Void
 
     enum Found {
         case image(CachedImage)
@@ -56,10 +58,12 @@ struct FileReading {
         let first = try ImageFile.system { () throws(FileError) in
             try source.file.read(MediaTypeSniffer.longestPrefix, at: source.offset)
         }
-        return CachedImage(
-            type: try type(of: record, beginning: RawSpan(_elements: first.span)), record: record,
-            fingerprint: found.fingerprint(of: key),
-            body: FileBody(source, sum: found.header.sum, handedOver: folder.isHandedOver ? handedOver(found) : nil))
+        let type = try type(of: record, beginning: RawSpan(_elements: first.span))
+        let fingerprint = found.fingerprint(of: key)
+        let body = FileBody(
+            source, sum: found.header.sum, handedOver: folder.isHandedOver ? handedOver(found) : nil
+        ) { [broken] in broken(fingerprint) }
+        return CachedImage(type: type, record: record, fingerprint: fingerprint, body: body)
     }
 
     private func handedOver(_ found: ImageFile) -> String? {
@@ -119,13 +123,16 @@ final class FileBody: CachedBody {
     private let source: FileSource
     private let sum: UInt64
     let handedOver: String?
+    private let broken: () -> Void
 
     private static let pieceLength = 256 << 10
 
-    init(_ source: FileSource, sum: UInt64, handedOver: String? = nil) {
+    /// `broken` is told when the bytes are not those that were stored.
+    init(_ source: FileSource, sum: UInt64, handedOver: String? = nil, broken: @escaping () -> Void) {
         self.source = source
         self.sum = sum
         self.handedOver = handedOver
+        self.broken = broken
     }
 
     func forEachPiece(
@@ -145,7 +152,10 @@ final class FileBody: CachedBody {
             if isWhole {
                 sum.add(piece)
                 // The last piece goes when all of it has turned out sound.
-                if place == range.upperBound, sum.value != self.sum { return false }
+                if place == range.upperBound, sum.value != self.sum {
+                    broken()
+                    return false
+                }
             }
             try body(piece)
         }

@@ -69,7 +69,10 @@ final class FileTier: SharedTier {
     func key(for urlText: String) -> CacheKey { settings.imageKey.key(for: urlText) }
 
     func lookup(_ key: CacheKey) -> CacheLookup {
-        let reading = FileReading(folder: folder, digest: KeyDigest(of: key.bytes), key: key, now: clock())
+        let digest = KeyDigest(of: key.bytes)
+        let reading = FileReading(folder: folder, digest: digest, key: key, now: clock()) { [self] fingerprint in
+            removeBroken(digest, key, fingerprint)
+        }
         do {
             guard try ImageFile.system({ () throws(FileError) in try folder.isThere() }) else { return .absent }
             switch try turnstile.waitingBriefly({ () throws(ImageFile.Failure) in try whole(reading) }) {
@@ -152,6 +155,14 @@ extension FileTier {
     private func removeExpired(_ digest: KeyDigest) {
         let now = clock()
         _ = try? write { () throws(FileError) in try removeFile(digest) { $0?.isExpired(at: now) ?? false } }
+    }
+
+    /// Nobody is to get the same again.
+    private func removeBroken(_ digest: KeyDigest, _ key: CacheKey, _ fingerprint: RecordFingerprint) {
+        metrics.damagedRecords.add()
+        _ = try? write { () throws(FileError) in
+            try removeFile(digest) { $0?.fingerprint(of: key) == fingerprint }
+        }
     }
 
     /// Removes the file of a digest, with all that is in it, if `condition` holds for what is there by then; nil is a file

@@ -164,10 +164,13 @@ import Testing
         let image = Samples.png(1_000_000)
         try put(image)
         try store.change(try path()) { $0[$0.count - 1_000_000 + Int(1_000_000 * place)] ^= 0x10 }
-        guard case .hit(let found) = store.tier().lookup(Self.url) else { return #expect(Bool(false)) }
+        let tier = store.tier()
+        guard case .hit(let found) = tier.lookup(Self.url) else { return #expect(Bool(false)) }
         var count = 0
         let isWhole = try found.forEachPiece { count += $0.byteCount }
         #expect(!isWhole && count < image.count)
+        guard case .absent = tier.lookup(Self.url) else { return #expect(Bool(false), "nobody gets it again") }
+        #expect(try store.images.isEmpty)
     }
 
     @Test("what is no image is not served, whoever wrote it", arguments: [99, 200_000]) func poison(_ size: Int) throws
