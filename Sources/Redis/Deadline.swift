@@ -2,6 +2,8 @@
 struct Deadline: Sendable {
     let instant: ContinuousClock.Instant
 
+    init(_ instant: ContinuousClock.Instant) { self.instant = instant }
+
     init(after timeout: Duration, atMost limit: ContinuousClock.Instant? = nil) {
         let instant = ContinuousClock.now.advanced(by: timeout)
         self.instant = limit.map { min($0, instant) } ?? instant

@@ -12,8 +12,8 @@ public struct RedisString: Sendable, Hashable {
 struct OpenString {
     let string: RedisString
     var deadline: ContinuousClock.Instant?
-    /// What a read may take, where that is not the command timeout.
-    var patience: Duration?
+    /// Whether a read may take as long as `deadline` lets it, and not the command timeout alone.
+    var isPatient = false
     private(set) var remaining: Int
 
     init(_ string: RedisString, deadline: ContinuousClock.Instant?) {
@@ -42,6 +42,16 @@ struct OpenString {
 }
 
 // MARK: - Reading a large value
+
+extension Deadline {
+    fileprivate init(_ open: OpenString, _ timeout: Duration) {
+        if open.isPatient, let overall = open.deadline {
+            self.init(overall)
+        } else {
+            self.init(after: timeout, atMost: open.deadline)
+        }
+    }
+}
 
 extension RedisConnection {
     /// Most that `closeString` reads away; a new connection is cheaper than more.
@@ -130,7 +140,7 @@ extension RedisConnection {
     private func read(into buffer: UnsafeMutableRawBufferPointer) throws(RedisError) -> Int {
         guard let socket else { throw .closed }
         guard case .reading(var open) = state else { return 0 }
-        let deadline = Deadline(after: open.patience ?? timeouts.command, atMost: open.deadline)
+        let deadline = Deadline(open, timeouts.command)
         do {
             var count = unsafe reader.take(into: buffer, atMost: open.remaining)
             if count < min(open.remaining, buffer.count) {
@@ -154,12 +164,12 @@ extension RedisConnection {
         state = .reading(open)
     }
 
-    /// From here on each read of the open string may take `patience`, and all of them together as long as they like: for
-    /// a reader who has no way back. Harmless when none is open.
-    public func readPatiently(_ patience: Duration) {
+    /// From here on a read of the open string may take more than the command timeout, up to `deadline`: for a reader who
+    /// has no way back. Harmless when none is open.
+    public func readPatiently(until deadline: ContinuousClock.Instant) {
         guard case .reading(var open) = state else { return }
-        open.deadline = nil
-        open.patience = patience
+        open.deadline = deadline
+        open.isPatient = true
         state = .reading(open)
     }
 

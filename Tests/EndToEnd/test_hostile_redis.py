@@ -59,6 +59,57 @@ def at(lying, server):
     return lying.redis.client(lying.database)
 
 
+# MARK: large records
+
+@pytest.fixture(params=["json", "raw"])
+def large_hit(request, start, lying, origin):
+    """A large image that has been read once before, and what stands between the handler and Redis."""
+    liar = lying()
+    server = start(CACHE=liar.address, CACHE_FORMAT=request.param, MEMORY_CACHE_SIZE="0")
+    url = served(server, origin, LARGE)
+    with at(liar, server) as client:
+        eventually(lambda: client("EXISTS", f"image-proxy:{url}"), "it is stored")
+        assert server.client.get(url).is_hit
+        yield server, liar, client, url
+
+
+BREAKS = {
+    "closes": lambda reply: [reply[:1_000_000], None],
+    "stalls": lambda reply: [reply[:1_000_000]],
+    "drips": lambda reply: [reply[:1_000_000], *(reply[at:at + 1] for at in range(1_000_000, 1_060_000))],
+    "lies": lambda reply: [reply[:1_000_000] + b"!" * (len(reply) - 1_000_002) + b"\r\n"],
+}
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_redis_that_fails_in_the_middle_of_a_large_hit(large_hit, redis, how):
+    """The response that has begun is cut for all to see, and soon; those after it come from the origin."""
+    server, liar, client, url = large_hit
+    key = f"image-proxy:{url}".encode()
+    reply = client.raw([b"GET", key])
+    liar.pause = 0.001
+    liar.answer = lambda words: BREAKS[how](reply) if words == [b"GET", key] else None
+    answer = server.client.get(url)
+    assert not answer.complete or answer.body == LARGE
+    server.client.timeout = HANGING
+    for _ in range(3):
+        answer = server.client.get(url)
+        assert (answer.status, answer.body == LARGE, answer.complete) == (200, True, True)
+    liar.answer = lambda words: None
+    eventually(lambda: server.client.get(url).is_hit, "the cache is used again")
+
+
+@pytest.mark.parametrize("large_hit", ["json"], indirect=True)
+def test_a_known_record_that_is_damaged_is_replaced(large_hit):
+    server, _, client, url = large_hit
+    client("SETRANGE", f"image-proxy:{url}", 700_000, "!")
+    assert not server.client.get(url).complete
+    answer = server.client.get(url)
+    assert (answer.status, answer.body == LARGE, answer.is_hit) == (200, True, False)
+    eventually(lambda: server.client.get(url).is_hit, "another has taken its place")
+    assert server.log().count("is damaged") == 1
+
+
 # MARK: leases
 
 def test_a_redis_that_grants_every_lease(new_folder, settings, redis, lying, origin):

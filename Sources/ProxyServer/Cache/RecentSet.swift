@@ -16,6 +16,9 @@ final class RecentSet: Sendable {
 
     init(capacity: Int) { self.capacity = capacity }
 
+    /// Its place stays taken until others have come round to it.
+    func remove(_ fingerprint: Int) { state.withLock { _ = $0.known.remove(fingerprint) } }
+
     func contains(_ fingerprint: Int) -> Bool { state.withLock { $0.known.contains(fingerprint) } }
 
     /// False when it was there already.

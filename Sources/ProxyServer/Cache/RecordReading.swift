@@ -11,11 +11,17 @@ struct RecordReading {
     let pool: RedisPool
     /// Large records that this process has read whole and found sound.
     let verified: RecentSet
+    /// Those that did not come whole when they were last handed out.
+    let suspected: RecentSet
     /// The longest value that is a record.
     let limit: Int
     /// How long finding may take, and checking beyond what the size explains; a server that drips must not hold a
     /// request.
     let patience: Duration
+    /// What a record of another layout than ours takes while it is held.
+    let foreign: StoreBudget
+    /// Told of what Redis does to a record that has begun to go out.
+    let broken: @Sendable (RedisError) -> Void
 
     enum Failure: Error {
         case redis(RedisError)
@@ -33,11 +39,16 @@ struct RecordReading {
         let lease = try redis { () throws(RedisError) in try pool.lease() }
         guard let value = try openString(on: lease) else { return nil }
         if value.length <= Self.wholeLength { return try whole(value, lease) }
-        guard let located = ImageRecord.parse(tail: value.tail.span, length: value.length) else {
-            return try whole(value, lease)
+        if let located = ImageRecord.parse(tail: value.tail.span, length: value.length) {
+            return try stream(value, located, lease)
         }
-        return try stream(value, located, lease)
+        // Twice its length: text with escapes is there with them and without. A miss puts our layout in its place.
+        let room = Reservation(value.length * 2, of: foreign, within: foreign.limit, waiting: Self.turn)
+        return try room.map { (room) throws(Failure) in try whole(value, lease, holding: room) }
     }
+
+    /// How long it may have to wait until others are done with theirs.
+    private static let turn = Duration.milliseconds(100)
 
     private func openString(on lease: RedisLease) throws(Failure) -> RedisString? {
         try redis { () throws(RedisError) in
@@ -47,14 +58,17 @@ struct RecordReading {
     }
 
     /// Any layout, in memory.
-    private func whole(_ value: RedisString, _ lease: RedisLease) throws(Failure) -> CachedImage {
+    private func whole(
+        _ value: RedisString, _ lease: RedisLease, holding room: Reservation? = nil
+    ) throws(Failure) -> CachedImage {
         var bytes = try redis { () throws(RedisError) in try lease.connection.readAll() }
         let located: ImageRecord.Located
         do { located = try ImageRecord.locate(in: bytes.span) } catch { throw .damaged(error.rawValue) }
         let range = try Self.decode(located, in: &bytes)
         let type = try Self.type(of: located.record, beginning: RawSpan(_elements: bytes.span).extracting(range))
         return CachedImage(
-            type: type, record: located.record, fingerprint: fingerprint(value), body: WholeBody(bytes, range))
+            type: type, record: located.record, fingerprint: fingerprint(value),
+            body: WholeBody(bytes, range, holding: room))
     }
 
     /// Where the image lies when what was located in `bytes` is decoded.
@@ -82,9 +96,11 @@ struct RecordReading {
     ) throws(Failure) -> CachedImage {
         let fingerprint = fingerprint(value)
         var stream = RecordStream(lease, located, length: value.length)
-        // Of raw bytes there is nothing to be verified that the stream does not see in time.
-        if stream.isText, !verified.contains(fingerprint.value) {
+        // Of raw bytes there is nothing to be verified that the stream does not see in time, once.
+        let isKnown = !stream.isText || verified.contains(fingerprint.value)
+        if !isKnown || suspected.contains(fingerprint.value) {
             try stream.verify(patience: patience)
+            suspected.remove(fingerprint.value)
             verified.insert(fingerprint.value)
             let again = try openString(on: lease)
             // Replaced meanwhile: what is there now is another record, for the next request to read.
@@ -95,7 +111,12 @@ struct RecordReading {
         }
         let record = located.record
         let type = try stream.readFirstPiece { (first) throws(Failure) in try Self.type(of: record, beginning: first) }
-        return CachedImage(type: type, record: record, fingerprint: fingerprint, body: StreamedBody(stream))
+        let body = StreamedBody(stream) { [suspected, broken] failure in
+            // The next one who asks reads it through once more, and finds what is wrong with it.
+            suspected.insert(fingerprint.value)
+            if case .redis(let error) = failure { broken(error) }
+        }
+        return CachedImage(type: type, record: record, fingerprint: fingerprint, body: body)
     }
 
     private func fingerprint(_ value: RedisString) -> RecordFingerprint {
@@ -129,10 +150,13 @@ extension MediaType {
 final class WholeBody: CachedBody {
     private let bytes: [UInt8]
     private let range: Range<Int>
+    private let room: Reservation?
 
-    init(_ bytes: [UInt8], _ range: Range<Int>) {
+    /// `room` is what `bytes` take of a budget.
+    init(_ bytes: [UInt8], _ range: Range<Int>, holding room: Reservation? = nil) {
         self.bytes = bytes
         self.range = range
+        self.room = room
     }
 
     /// The image for memory: a copy, since the buffer is a third longer, as the base64 was, and memory counts images.

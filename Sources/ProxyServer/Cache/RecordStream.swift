@@ -17,8 +17,11 @@ struct RecordStream {
     private let length: Int
     let isText: Bool
 
-    /// Redis has the whole answer ready by the time; only a machine that is very busy takes long over a piece of it.
-    private static let patience = Duration.seconds(10)
+    /// What Redis may take beyond what the size explains when the response has begun: it has the whole answer ready by the
+    /// time, and only a machine that is very busy takes long over it.
+    private static let patience = Duration.seconds(5)
+    /// How long a client may keep Redis waiting before it is the client's fault that Redis closes.
+    private static let pause = Duration.seconds(1)
     /// Bytes a second that a server which is worth asking delivers at least.
     private static let slowest = 4 << 20
     private static let pieceLength = 64 << 10
@@ -33,6 +36,8 @@ struct RecordStream {
     /// Bytes of the value that were read, and bytes of the image that came of them.
     private var position = 0
     private var count = 0
+    /// Why it broke off, when the response had begun.
+    private(set) var failure: RecordReading.Failure?
 
     /// For the string of `length` bytes that has just been opened on the connection. Of text with escapes there is none.
     init(_ lease: RedisLease, _ located: ImageRecord.Located, length: Int) {
@@ -49,10 +54,11 @@ struct RecordStream {
 
     /// Reads everything and keeps nothing; throws when the record is not sound, or takes much longer than `patience`.
     mutating func verify(patience: Duration) throws(RecordReading.Failure) {
-        let transfer = Duration.milliseconds(length / (Self.slowest / 1000))
-        lease.connection.setStringDeadline(.now + patience + transfer)
+        lease.connection.setStringDeadline(.now + patience + transferTime)
         while try readPiece() {}
     }
+
+    private var transferTime: Duration { .milliseconds(length / (Self.slowest / 1000)) }
 
     /// Reads the first piece and shows it to `body`.
     mutating func readFirstPiece<Result>(
@@ -62,13 +68,14 @@ struct RecordStream {
         return try body(RawSpan(_elements: buffer.span).extracting(pending))
     }
 
-    /// Hands out what is in `range`, and reads no further.
+    /// Hands out what is in `range`, and reads no further. Only the time that Redis takes is counted, not the client's.
     mutating func forEachPiece(
         in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
     ) throws(ProxyError) -> Bool {
         // The head goes out with the first piece, and there is no way back from that.
-        lease.connection.readPatiently(Self.patience)
-        while !pending.isEmpty || isReading() {
+        var left = Self.patience + transferTime
+        var lastRead = ContinuousClock.now
+        while !pending.isEmpty || isReading(within: &left, since: &lastRead) {
             let start = count - pending.count
             let wanted = range.clamped(to: start..<count)
             let part = pending.lowerBound + wanted.lowerBound - start..<pending.lowerBound + wanted.upperBound - start
@@ -82,7 +89,21 @@ struct RecordStream {
     /// What `pending` is a range of.
     private var buffer: [UInt8] { isText ? decoded : value }
 
-    private mutating func isReading() -> Bool { (try? readPiece()) ?? false }
+    private mutating func isReading(within left: inout Duration, since last: inout ContinuousClock.Instant) -> Bool {
+        let start = ContinuousClock.now
+        lease.connection.readPatiently(until: start + left)
+        defer {
+            let end = ContinuousClock.now
+            left -= end - start
+            last = end
+        }
+        do { return try readPiece() } catch {
+            // Redis may be set to close on those who take long, and our client may be slow on purpose.
+            if case .redis(.closed) = error, start - last > Self.pause { return false }
+            failure = error
+            return false
+        }
+    }
 }
 
 // MARK: - Reading

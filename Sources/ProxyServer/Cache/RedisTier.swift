@@ -12,6 +12,9 @@ final class RedisTier: SharedTier {
     let health: RedisHealth
     /// Fingerprints of large records: some tens of kilobytes.
     let verified = RecentSet(capacity: 4096)
+    private let suspected = RecentSet(capacity: 256)
+    /// For records of another layout than ours that are too long to be read as they are: one of the longest at a time.
+    private let foreign = StoreBudget(limit: 64 << 20)
     let imageKeys: CacheKeyTemplate
     private let metadataKeys: CacheKeyTemplate
     private let settings: Configuration.Cache
@@ -55,7 +58,12 @@ final class RedisTier: SharedTier {
 
     func reading(_ key: CacheKey) -> RecordReading {
         RecordReading(
-            key: key, pool: pool, verified: verified, limit: longestRecord, patience: settings.timeout * 2)
+            key: key, pool: pool, verified: verified, suspected: suspected, limit: longestRecord,
+            patience: settings.timeout * 2, foreign: foreign
+        ) { [metrics, health] error in
+            metrics.cacheFailures.add()
+            health.failed(error)
+        }
     }
 
     private func failed(_ failure: RecordReading.Failure) -> CacheLookup {

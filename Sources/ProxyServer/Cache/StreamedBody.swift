@@ -5,12 +5,19 @@ import ProxyCore
 /// It owns the connection until it is gone.
 final class StreamedBody: CachedBody {
     private var stream: RecordStream
+    private let broken: (RecordReading.Failure) -> Void
 
-    init(_ stream: RecordStream) { self.stream = stream }
+    /// `broken` is told why the record did not come whole.
+    init(_ stream: RecordStream, broken: @escaping (RecordReading.Failure) -> Void) {
+        self.stream = stream
+        self.broken = broken
+    }
 
     func forEachPiece(
         in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
     ) throws(ProxyError) -> Bool {
-        try stream.forEachPiece(in: range, body)
+        let isWhole = try stream.forEachPiece(in: range, body)
+        if let failure = stream.failure { broken(failure) }
+        return isWhole
     }
 }

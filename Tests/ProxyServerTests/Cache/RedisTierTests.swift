@@ -222,13 +222,45 @@ import Testing
         guard case .damaged = tier(format: .raw).lookup(Self.url) else { return #expect(Bool(false)) }
     }
 
-    /// What was sound once is streamed unchecked; whatever has changed since breaks the response off.
-    @Test func aKnownRecordThatIsDamagedLaterBreaksOff() throws {
+    /// What was sound once is streamed unchecked; whatever has changed since breaks one response off, and is found out by
+    /// the next who asks.
+    @Test func aKnownRecordThatIsDamagedLaterBreaksOffOnce() throws {
         try store(Samples.png(1_000_000))
         let tier = tier()
         #expect(try body(tier.lookup(Self.url)) != nil)
         try server.command("SETRANGE", Self.key, "700000", "!")
         #expect(try body(tier.lookup(Self.url)) == nil)
+        #expect(tier.lookup(Self.url).damage == "base64")
+        #expect(tier.isAvailable, "it is not the server's fault")
+        try store(Samples.png(1_000_000))
+        #expect(try body(tier.lookup(Self.url)) == Samples.png(1_000_000))
+    }
+
+    /// Redis must not be asked again and again for what it does not deliver.
+    @Test("a server that fails while a hit goes out is away", arguments: [Configuration.Cache.Format.json, .raw])
+    func failureUnderWay(_ format: Configuration.Cache.Format) throws {
+        try tier(format: format).store(Samples.png(12_000_000), of: Self.url, at: Self.now)
+        let tier = tier(timeout: .seconds(2), format: format)
+        #expect(try body(tier.lookup(Self.url)) != nil)
+        guard case .hit(let image) = tier.lookup(Self.url) else { return #expect(Bool(false)) }
+        server.end()
+        #expect(try image.forEachPiece { _ in } == false)
+        #expect(!tier.isAvailable)
+        #expect(metrics.cacheFailures.count == 1)
+    }
+
+    /// Each takes twice its length while it is there, so of the longest there is one at a time.
+    @Test func recordsOfAnotherLayoutAreNotHeldInAnyNumber() throws {
+        let image = Samples.png(14 << 20)
+        try server.command(
+            "SET", Self.key,
+            RedisArgument(
+                #"{"size":\#(image.count),"contentType":"image/png","cachedAt":1,"expiresAt":\#(Self.now),"data":""#
+                    + base64(image) + #"","more":[\#(String(repeating: "0,", count: 2000))0]}"#))
+        let tier = tier()
+        let first = tier.lookup(Self.url)
+        guard case .absent = tier.lookup(Self.url) else { return #expect(Bool(false), "the first has all the room") }
+        #expect(try body(first) == image)
     }
 
     @Test func aLookupThatIsNotReadLeavesAUsableConnection() throws {
