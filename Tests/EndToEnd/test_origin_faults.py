@@ -84,6 +84,18 @@ def test_an_encoding_that_was_not_asked_for_is_refused(front, origin, body, enco
     assert front.redis("EXISTS", f"image-proxy:{url}") == 0
 
 
+@pytest.mark.parametrize("codings", [["gzip"], ["gzip, chunked"], ["gzip", "chunked"], ["chunked", "chunked"], ["identity"]], ids=str)
+@pytest.mark.parametrize("body", [gzip.compress(BODY), BODY], ids=["packed", "a lie"])
+def test_a_transfer_coding_that_was_not_asked_for_is_refused(front, origin, codings, body):
+    """One libcurl undoes it, without a bound, and the next one takes what comes for the image."""
+    lines = [OK, PNG, *(f"Transfer-Encoding: {coding}" for coding in codings)]
+    framed = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if "chunked" in codings[-1] else body
+    url = origin.serve(head_lines(*lines, body=framed))
+    answer = front.client.get(url)
+    assert answer.status == 502, answer
+    assert front.redis("EXISTS", f"image-proxy:{url}") == 0
+
+
 def test_identity_is_no_encoding(front, origin):
     url = origin.serve(behaviours.image(BODY, "image/png", ("Content-Encoding", "identity")))
     assert front.client.get(url).body == BODY

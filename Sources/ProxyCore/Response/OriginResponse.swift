@@ -34,6 +34,9 @@ public enum OriginResponse: Equatable, Sendable {
     private static func length(_ values: (String) -> [String]) throws(UpstreamFailure) -> Int? {
         let codings = values("content-encoding").filter { $0.lowercased() != "identity" && !$0.isEmpty }
         guard codings.isEmpty else { throw .encoded }
+        // RFC 9112, 6.1: one that nobody asked for (TE). libcurl may undo it, whatever it grows to.
+        let transferCodings = values("transfer-encoding").map { Self.trimmed($0[...]).lowercased() }
+        guard transferCodings.isEmpty || transferCodings == ["chunked"] else { throw .encoded }
         // RFC 9112, 6.3: repeated lengths must agree, and a length beside a transfer coding is an attempt at smuggling.
         // libcurl would take the last length in silence.
         let lengths = Set(
@@ -41,7 +44,7 @@ public enum OriginResponse: Equatable, Sendable {
                 $0.split(separator: ",", omittingEmptySubsequences: false).map(Self.trimmed)
             })
         guard let first = lengths.first else { return nil }
-        guard lengths.count == 1, values("transfer-encoding").isEmpty, !first.isEmpty,
+        guard lengths.count == 1, transferCodings.isEmpty, !first.isEmpty,
             first.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(first)
         else { throw .broken }
         return length

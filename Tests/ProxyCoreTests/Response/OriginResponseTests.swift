@@ -18,6 +18,7 @@ import Testing
         (200, [], nil), (203, [], nil), (200, ["content-length:0"], 0), (200, ["content-length:12345"], 12345),
         (200, ["content-length:5", "content-length:5"], 5), (200, ["content-length:5, 5"], 5),
         (200, ["content-length:007"], 7), (200, ["transfer-encoding:chunked"], nil),
+        (200, ["transfer-encoding:Chunked "], nil),
         (200, ["content-encoding:identity"], nil), (200, ["content-encoding:IDENTITY", "content-length:1"], 1),
         (200, ["content-length:9223372036854775807"], .max), (200, ["location:/elsewhere"], nil),
     ]
@@ -41,6 +42,19 @@ import Testing
     @Test("a content coding is not undone", arguments: ["gzip", "br", "identity, gzip", "x", "deflate"])
     func refusesCodings(_ coding: String) {
         #expect(throws: UpstreamFailure.encoded) { try judge(200, ["content-encoding:\(coding)"]) }
+    }
+
+    static let transferCodings: [[String]] = [
+        ["gzip"], ["gzip, chunked"], ["chunked, gzip"], ["gzip", "chunked"], ["chunked", "chunked"],
+        ["chunked, chunked"],
+        ["identity"], ["x-gzip"], [""], ["chunked;q=1"], ["chunked,"],
+    ]
+
+    @Test("a transfer coding is not undone, but for the chunks", arguments: transferCodings)
+    func refusesTransferCodings(_ codings: [String]) {
+        let lines = codings.map { "transfer-encoding:\($0)" }
+        #expect(throws: UpstreamFailure.encoded) { try judge(200, lines) }
+        #expect(throws: UpstreamFailure.encoded) { try judge(200, lines + ["content-length:5"]) }
     }
 
     @Test("redirects", arguments: [301, 302, 303, 307, 308]) func redirects(_ status: Int) throws {
