@@ -5,6 +5,9 @@
 ///                                      ^                      |
 ///                                      +--failure, time x 2 --+
 ///
+/// What opens it is also what its failure costs when the origin is well again: an image that could be had is refused for
+/// seconds and no longer, by the time of the pause and by that of a probe which hangs.
+///
 /// The clock, Unix milliseconds, is handed in, and may jump.
 public struct OriginBreaker: Equatable, Sendable {
     /// So many failures in a row open a closed breaker.
@@ -12,9 +15,10 @@ public struct OriginBreaker: Equatable, Sendable {
     /// For how long it opens first, in milliseconds. Each failed probe doubles the time.
     public static let firstPause: Int64 = 1000
     /// The longest time for which it opens, in milliseconds.
-    public static let longestPause: Int64 = 30_000
-    /// How long a probe may go without a result before another one is let through, in milliseconds: its process may be dead.
-    public static let probeLimit: Int64 = 30_000
+    public static let longestPause: Int64 = 4000
+    /// How long a probe may go without a result before another one is let through, in milliseconds: it may have been sent
+    /// before the origin was well again, and wait for as long as any request may, or fetch an image that takes minutes.
+    public static let probeLimit: Int64 = 4000
 
     public enum State: Equatable, Sendable {
         case closed(failures: Int)

@@ -32,26 +32,26 @@ import Testing
         #expect(breaker.admits(at: start + 999) == false)
         #expect(breaker.admits(at: start + 1000) == true)
         #expect(breaker.admits(at: start + 1000) == false)
-        #expect(breaker.admits(at: start + 30_999) == false)
-        // The probe's process is dead.
-        #expect(breaker.admits(at: start + 31_000) == true)
-        #expect(breaker.admits(at: start + 31_000) == false)
+        #expect(breaker.admits(at: start + 4999) == false)
+        // The probe hangs.
+        #expect(breaker.admits(at: start + 5000) == true)
+        #expect(breaker.admits(at: start + 5000) == false)
         breaker.succeeded()
         #expect(breaker.isSound)
-        #expect(breaker.admits(at: start + 31_000) == true)
+        #expect(breaker.admits(at: start + 5000) == true)
     }
 
     @Test func eachFailedProbeDoublesThePause() {
         var breaker = opened(at: start)
         var now = start
-        for pause in [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] as [Int64] {
+        for pause in [1000, 2000, 4000, 4000, 4000] as [Int64] {
             #expect(breaker.state == .open(since: now, pause: pause))
             #expect(breaker.admits(at: now + pause - 1) == false)
             now += pause
             #expect(breaker.admits(at: now) == true)
             breaker.failed(at: now)
         }
-        now += 30_000
+        now += 4000
         #expect(breaker.admits(at: now) == true)
         breaker.succeeded()
         for _ in 1...5 { breaker.failed(at: now) }
@@ -123,7 +123,7 @@ import Testing
         #expect(breakers.transfers(to: "a") == 0)
         #expect(breakers.begin("b", at: start + 300) == .admitted)
         #expect(breakers.begin("a", at: start + 1000) == .admitted)
-        #expect(breakers.begin("a", at: start + 1001) == .isOpen(timeLeft: 29_999))
+        #expect(breakers.begin("a", at: start + 1001) == .isOpen(timeLeft: 3999))
         breakers.end("a", .succeeded, at: start + 1002)
         #expect(breakers.begin("a", at: start + 1002) == .admitted)
     }
@@ -139,28 +139,6 @@ import Testing
         #expect(breakers.begin("a", at: start) == .admitted)
         breakers.end("a", .failed, at: start)
         #expect(breakers.begin("a", at: start) == .isOpen(timeLeft: 1000))
-    }
-
-    @Test func soManyRequestsAreUnderWayToOneOrigin() {
-        var breakers = OriginBreakers(maximumTransfers: 2)
-        #expect(breakers.begin("a", at: start) == .admitted)
-        #expect(breakers.begin("a", at: start) == .admitted)
-        #expect(breakers.begin("a", at: start) == .isBusy)
-        #expect(breakers.begin("b", at: start) == .admitted)
-        breakers.end("a", .succeeded, at: start)
-        #expect(breakers.begin("a", at: start) == .admitted)
-        #expect(breakers.begin("a", at: start) == .isBusy)
-    }
-
-    @Test func aRequestThatIsTooManyIsNotTheProbe() {
-        var breakers = OriginBreakers(maximumTransfers: 6)
-        for _ in 1...6 { #expect(breakers.begin("a", at: start) == .admitted) }
-        for _ in 1...5 { breakers.end("a", .failed, at: start) }
-        for _ in 1...5 { #expect(breakers.begin("a", at: start) == .isOpen(timeLeft: 1000)) }
-        #expect(breakers.transfers(to: "a") == 1)
-        var full = OriginBreakers(maximumTransfers: 0)
-        #expect(full.begin("a", at: start) == .isBusy)
-        #expect(full.count == 0)
     }
 
     @Test func theOriginThatWasAskedLongestAgoIsForgotten() {
