@@ -8,7 +8,7 @@ final class RequestHandler: Sendable {
     let conclusion: Conclusion
     let fetches = CollapsedFetches()
     let leases: FetchLeases
-    private let admission: FetchAdmission
+    let admission: FetchAdmission
     private let overdue: OverdueTimer
     private let memory: MemoryGuard
 

@@ -15,6 +15,7 @@ from harness.http import Client, proxied
 from harness.images import MIB, png_of_size
 from harness.memory_group import MemoryGroup
 from harness.nginx import Nginx
+from harness.origin import Origin
 from harness.waiting import eventually
 
 BODY = png_of_size(20_000)
@@ -98,6 +99,31 @@ def test_a_full_queue_is_answered_with_503(start, origin, enough_files):
         refused = server.client.get(origin.serve(behaviours.silent))
     assert refused.status == 503
     assert int(refused.header("Retry-After")) > 0
+
+
+@pytest.mark.parametrize("way", ["asked for", "redirected to"])
+def test_one_slow_origin_leaves_places_to_others(start, settings, origin, way):
+    """Eleven of sixteen workers are all that it gets, under whatever names it is asked; the twelve others here wait, or are told
+    to come again."""
+    with Origin() as slow:
+        networks = f"{settings['ALLOWED_NETWORKS']},127.0.0.1/32:{slow.port}"
+        server = start(WORKERS="16", ALLOWED_NETWORKS=networks, FIRST_BYTE_TIMEOUT="10m", TOTAL_TIMEOUT="10m")
+        silent = [slow.serve(behaviours.silent) for _ in range(23)]
+        urls = silent
+        if way == "redirected to":
+            # Two hosts, neither of which has too many itself.
+            urls = [origin.serve(behaviours.redirect(url)) for url in silent]
+            urls[::2] = [url.replace("127.0.0.1", "localhost") for url in urls[::2]]
+        with contextlib.ExitStack() as stack:
+            for url in urls:
+                stack.enter_context(server.client.open(proxied(url)))
+
+            def asked():
+                return sum(len(slow.requests_for(url)) for url in silent)
+            eventually(lambda: asked() == 11, "every place of the slow origin is taken")
+            for _ in range(20):
+                assert server.client.get(origin.serve(behaviours.image(BODY))).status == 200
+            assert asked() == 11
 
 
 @contextlib.contextmanager

@@ -9,8 +9,6 @@ public struct OriginBreakers: Sendable {
         case admitted
         /// The origin's breaker is open, for so many milliseconds more.
         case isOpen(timeLeft: Int64)
-        /// As many requests as may be at once are under way to the origin.
-        case isBusy
     }
 
     /// How a request to an origin has ended.
@@ -27,15 +25,10 @@ public struct OriginBreakers: Sendable {
     }
 
     private let capacity: Int
-    private let maximumTransfers: Int
     private var entries: [String: Entry] = [:]
     private var uses: UInt64 = 0
 
-    /// `maximumTransfers` requests may be under way to one origin at once.
-    public init(capacity: Int = 1024, maximumTransfers: Int = .max) {
-        self.capacity = max(1, capacity)
-        self.maximumTransfers = maximumTransfers
-    }
+    public init(capacity: Int = 1024) { self.capacity = max(1, capacity) }
 
     /// The origins that are known.
     public var count: Int { entries.count }
@@ -46,8 +39,6 @@ public struct OriginBreakers: Sendable {
     /// Asks for a request to `origin`, such as `https://example.com:443`.
     public mutating func begin(_ origin: String, at now: Int64) -> Admission {
         var entry = entries[origin] ?? Entry()
-        // Before the breaker: a request that is too many must not take the place of the probe.
-        guard entry.transfers < maximumTransfers else { return .isBusy }
         guard entry.breaker.admits(at: now) else { return .isOpen(timeLeft: entry.breaker.timeLeft(at: now)) }
         entry.transfers += 1
         if entries[origin] == nil, entries.count >= capacity { forgetOne() }

@@ -9,7 +9,9 @@ import Synchronization
 /// fetch has ended takes the one that waited longest. What waits too long, or finds too many waiting, gets 503; what its
 /// client has abandoned gives its place to others.
 ///
-/// No single origin gets all the places, so that one that is slow does not make the images of the others wait.
+/// No single origin gets all the places, so that one that is slow does not make the images of the others wait: neither as
+/// the origin of the URLs, nor as where others redirect to. A redirect to where every place is taken ends the fetch, which
+/// has a worker and must not wait with it.
 ///
 /// Whenever something waits, as many fetches run as may: so the last fetch to end leaves nobody behind.
 final class FetchAdmission: Sendable {
@@ -21,7 +23,7 @@ final class FetchAdmission: Sendable {
 
     fileprivate struct State {
         var running = 0
-        /// How many of them are to one origin.
+        /// How many of them are to one origin, or have been sent on to it.
         var runningTo: [String: Int] = [:]
         var waiting: [CollapsedFetch] = []
     }
@@ -67,6 +69,16 @@ final class FetchAdmission: Sendable {
         }
     }
 
+    /// Asks one hop of a fetch that may run. A redirect to another origin takes a place there, too.
+    func hop(
+        from source: String, to origin: String, _ ask: () throws(ProxyError) -> Void
+    ) throws(ProxyError) {
+        guard origin != source else { return try ask() }
+        guard state.withLock({ $0.take(origin, limitToOrigin) }) else { throw .overloaded }
+        defer { state.withLock { $0.leave(origin) } }
+        try ask()
+    }
+
     /// Fetches that wait now.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
 
@@ -94,17 +106,24 @@ final class FetchAdmission: Sendable {
 extension FetchAdmission.State {
     /// Counts a fetch as one that runs, if its origin has a place for it.
     fileprivate mutating func begin(_ fetch: CollapsedFetch, _ limit: Int) -> Bool {
-        let origin = fetch.image.source.origin
-        guard runningTo[origin, default: 0] < limit else { return false }
-        runningTo[origin, default: 0] += 1
+        guard take(fetch.image.source.origin, limit) else { return false }
         running += 1
         return true
     }
 
     fileprivate mutating func end(_ fetch: CollapsedFetch) {
-        let origin = fetch.image.source.origin
+        leave(fetch.image.source.origin)
+        running -= 1
+    }
+
+    fileprivate mutating func take(_ origin: String, _ limit: Int) -> Bool {
+        guard runningTo[origin, default: 0] < limit else { return false }
+        runningTo[origin, default: 0] += 1
+        return true
+    }
+
+    fileprivate mutating func leave(_ origin: String) {
         let left = runningTo[origin, default: 0] - 1
         runningTo[origin] = left > 0 ? left : nil
-        running -= 1
     }
 }

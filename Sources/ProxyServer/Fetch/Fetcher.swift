@@ -79,10 +79,10 @@ final class Fetcher: Sendable {
     /// Fetches `source`, which has been authorized, into `sink`. Every redirect is authorized again, and every address
     /// is judged when it is dialled. `holdBack` bytes of a body of unknown length are kept until its end is seen, and
     /// with `validators` the origin is asked whether the image has changed. `watched` becomes readable when the sink may
-    /// be abandoned.
+    /// be abandoned. `admission` has let the fetch begin, and says whether it may follow a redirect to another origin.
     func fetch(
         _ source: SourceURL, validators: Validators? = nil, into sink: any ImageSink, holdBack: Int,
-        watching watched: Int32?,
+        watching watched: Int32?, admission: FetchAdmission,
         timings: inout FetchTimings
     ) throws(ProxyError) -> FetchOutcome {
         let start = ContinuousClock.now
@@ -94,7 +94,9 @@ final class Fetcher: Sendable {
             let stream = ImageStream(
                 into: sink, addresses: policy.addresses, limit: settings.maximumImageSize.bytes, holdBack: holdBack,
                 servesSVG: servesSVG, isConditional: validators != nil, earlier: timings, clock: clock)
-            try perform(hop, validators?.requestFields ?? [], stream, limits, watched, &timings)
+            try admission.hop(from: source.origin, to: hop.origin) { () throws(ProxyError) in
+                try perform(hop, validators?.requestFields ?? [], stream, limits, watched, &timings)
+            }
             if let outcome = stream.outcome { return outcome }
             guard let reference = stream.redirect else { throw .upstream(.broken) }
             hop = try follow(reference, from: hop)
@@ -110,7 +112,6 @@ final class Fetcher: Sendable {
         switch origins.withLock({ $0.begin(hop.origin, at: clock()) }) {
         case .admitted: break
         case .isOpen: throw .upstream(.unreachable)
-        case .isBusy: throw .overloaded
         }
         var failure: ProxyError?
         defer { origins.withLock { $0.end(hop.origin, OriginBreakers.Outcome(failure), at: clock()) } }

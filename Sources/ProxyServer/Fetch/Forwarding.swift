@@ -168,7 +168,8 @@ extension Forwarding {
         let result = Result { () throws(ProxyError) in
             try services.fetcher.fetch(
                 fetch.image.source, validators: fetch.stale.map(\.response.validators), into: delivery,
-                holdBack: holdBack, watching: fetch.leader?.exchange.request.watchedDescriptor, timings: &timings)
+                holdBack: holdBack, watching: fetch.leader?.exchange.request.watchedDescriptor,
+                admission: handler.admission, timings: &timings)
         }
         services.accessLog.metrics.bytesFetched.add(delivery.count)
         delivery.note(timings, .now - start)

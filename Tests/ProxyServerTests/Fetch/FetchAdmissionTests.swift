@@ -58,6 +58,27 @@ import Testing
         #expect(admission.next() == nil)
     }
 
+    @Test func whereOthersRedirectToLeavesPlacesToOthersToo() throws {
+        let admission = FetchAdmission(workers: 16)  // 11 places at each origin.
+        let slow = try fetch(0).image.source.origin
+        func nest(_ count: Int, _ body: () throws(ProxyError) -> Void) throws(ProxyError) {
+            guard count > 0 else { return try body() }
+            try admission.hop(from: "https://a\(count).example:443", to: slow) { () throws(ProxyError) in
+                try nest(count - 1, body)
+            }
+        }
+        let (waiting, other) = (try fetch(0), try fetch(1))
+        try nest(11) { () throws(ProxyError) in
+            #expect(throws: ProxyError.overloaded) { try nest(1) { Issue.record("there is no place") } }
+            #expect(admission.admit(waiting) { _ in } == .waits, "who asks it directly can wait")
+            #expect(admission.admit(other) { _ in } == .fetch)
+            // To itself it needs no second place.
+            try admission.hop(from: slow, to: slow) {}
+        }
+        try nest(11) {}
+        #expect(admission.next(after: other) === waiting, "every place is free again")
+    }
+
     @Test func tooManyWaitingIsOverload() throws {
         let admission = admission(workers: 1)
         #expect(admission.admit(try fetch()) == .fetch)

@@ -24,6 +24,37 @@ import Testing
     private static let fetchedOnce = "image-proxy; hit; ttl=86400"
 }
 
+// MARK: - Redirects
+
+extension ForwardingTests {
+    /// Eleven of fourteen places are the most that one origin gets, under whatever names it is asked.
+    @Test func hostsThatRedirectToOneSlowOriginLeavePlacesToOthers() throws {
+        let bench = FetchBench(workers: 16)
+        let gate = Gate()
+        let slow = try HeldOrigin { connection, _ in
+            gate.wait()
+            connection.send(image: Self.image)
+        }
+        let place = slow.url()
+        let redirecting = try (0..<14).map { _ in
+            try HeldOrigin { connection, _ in
+                connection.send("302 Found", "Location: \(place)", "Content-Length: 0")
+            }
+        }
+        let requests = redirecting.map { bench.start($0.url()) }
+        for _ in 0..<11 { #expect(slow.waitForRequest()) }
+        func refused() -> [MemoryRequest] { requests.filter { $0.ends == [.finished] } }
+        #expect(eventually { refused().count == 3 })
+        for request in refused() { #expect(request.response.status == 503) }
+        let other = try origin()
+        expect(bench.handle(other.url()), Self.image, Self.fetched)
+        for _ in 0..<11 { gate.open() }
+        #expect(bench.settle())
+        #expect(requests.filter { $0.response.status == 200 }.count == 11)
+        #expect(slow.requests.count == 11)
+    }
+}
+
 // MARK: - Leases
 
 extension ForwardingTests {
