@@ -33,14 +33,21 @@ enum Explain {
             lines.append(("length", explanation.length.map { "\($0)" } ?? "not announced"))
         }
         if let storage = explanation.storage {
-            let verdict = storage.isStored.map { $0 ? "yes" : "no" } ?? "if it is small enough"
-            lines.append(("stored", "\(verdict): \(storage.rule)"))
+            lines.append(("admission", "\(admission(storage.admission)): \(storage.rule)"))
             lines += storage.freshness.map { freshnessLines($0) } ?? []
         }
         lines.append(("verdict", verdict(explanation)))
         return lines.map { name, value in
             name + String(repeating: " ", count: max(1, 12 - name.utf8.count)) + printable(value) + "\n"
         }.joined()
+    }
+
+    private static func admission(_ admission: Explanation.Admission) -> String {
+        switch admission {
+        case .admitted: "stored in the cache"
+        case .refused: "not stored in the cache"
+        case .bySize: "stored in the cache if it is small enough"
+        }
     }
 
     private static func freshnessLines(_ freshness: Explanation.Freshness) -> [(String, String)] {
@@ -83,6 +90,7 @@ enum Explain {
             text.array { text in for hop in explanation.hops { write(hop, to: &text) } }
             text.member("type", explanation.type.map { .string($0.contentType) } ?? .null)
             text.member("length", explanation.length.map { .integer(Int64($0)) } ?? .null)
+            text.member("admission", explanation.storage.map { .string($0.admission.rawValue) } ?? .null)
             text.member("stored", explanation.storage?.isStored.map { .boolean($0) } ?? .null)
             text.member("storageRule", explanation.storage.map { .string($0.rule) } ?? .null)
             let freshness = explanation.storage?.freshness

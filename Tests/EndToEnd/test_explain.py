@@ -25,7 +25,7 @@ def test_an_image_that_would_be_served(explain, origin):
     url = origin.serve(behaviours.image(BODY, "image/png", ("Cache-Control", "max-age=600")))
     found = explain(url)
     assert (found["status"], found["reason"], found["type"], found["length"]) == (200, None, "image/png", len(BODY))
-    assert found["stored"] and 0 < found["freshSeconds"] <= 600
+    assert (found["admission"], found["stored"]) == ("admitted", True) and 0 < found["freshSeconds"] <= 600
     assert found["cacheKey"] == f"image-proxy:{url}"
     (hop,) = found["hops"]
     assert (hop["host"], hop["hostRule"], hop["connected"], hop["status"]) == ("127.0.0.1", "127.0.0.1", "127.0.0.1", 200)
@@ -81,11 +81,15 @@ def test_what_an_origin_does_wrong(explain, origin, script, status, reason):
 
 def test_what_is_not_stored_and_why(explain, origin):
     url = origin.serve(behaviours.image(BODY))
-    assert explain(url, MAX_CACHE_SIZE="2999")["stored"] is False
-    assert explain(url, CACHE="off")["stored"] is False
-    assert explain(origin.serve(behaviours.chunked(BODY)))["stored"] is None
+    assert explain(url, MAX_CACHE_SIZE="3000")["stored"] is True
+    for changes in ({"MAX_CACHE_SIZE": "2999"}, {"CACHE": "off"}):
+        found = explain(url, **changes)
+        assert (found["admission"], found["stored"]) == ("refused", False)
+    found = explain(origin.serve(behaviours.chunked(BODY)))
+    assert (found["admission"], found["stored"]) == ("by-size", None)
+    assert explain("http://10.0.0.1/")["admission"] is None
     found = explain(origin.serve(behaviours.image(BODY, "image/png", ("Cache-Control", "no-store"))))
-    assert found["stored"] is False and "no-store" in found["storageRule"]
+    assert (found["admission"], found["stored"]) == ("refused", False) and "no-store" in found["storageRule"]
 
 
 def test_only_the_beginning_of_an_image_is_read(explain, origin):
@@ -97,7 +101,7 @@ def test_the_text_says_the_same(settings, origin):
     url = origin.serve(behaviours.image(BODY))
     done = run("explain", url, "--config", "/dev/null", settings={**settings, "SIGNING_KEYS": "a"})
     assert (done.returncode, done.stderr) == (0, "")
-    for words in (url, "image/png", "200 served", "needed", f"image-proxy:{url}", "127.0.0.1: allowed"):
+    for words in (url, "image/png", "200 served", "needed", "\nadmission   stored in the cache: 3000 bytes", f"image-proxy:{url}", "127.0.0.1: allowed"):
         assert words in done.stdout
 
 

@@ -47,6 +47,16 @@ public struct Explanation: Sendable {
         public let rule: String
         /// How long it could be used; nil where it is not to be kept.
         public internal(set) var freshness: Freshness?
+
+        /// Whether the cache would admit the image.
+        public var admission: Admission { isStored.map { $0 ? .admitted : .refused } ?? .bySize }
+    }
+
+    /// Whether the cache admits an image. Whether there is a place to fetch it, only the server that is asked knows then.
+    public enum Admission: String, Sendable {
+        case admitted, refused
+        /// As soon as its end has shown how long it is.
+        case bySize = "by-size"
     }
 
     /// How long an image could be used, in seconds.
