@@ -1,6 +1,7 @@
 """Statuses, headers and endpoints, as the contract names them, through every web server."""
 
 import json
+from urllib.parse import unquote
 
 import pytest
 
@@ -134,6 +135,15 @@ def test_other_methods_are_not_allowed_and_fetch_nothing(front, origin, images, 
     assert origin.requests_for(url) == []
 
 
+@pytest.mark.parametrize("method", ["TRACE", "BREW"])
+def test_methods_that_a_web_server_may_keep_for_itself_fetch_nothing(front, origin, images, method):
+    """The handler's own answer to them is in test_fastcgi.py."""
+    url = origin.serve(behaviours.image(images["png"].body))
+    answer = front.client.request(method, proxied(url))
+    assert answer.status in (400, 405, 501), answer
+    assert origin.requests_for(url) == []
+
+
 def test_the_next_request_after_a_refused_one_is_served(front, origin, images):
     url = origin.serve(behaviours.image(images["png"].body))
     for _ in range(3):
@@ -155,9 +165,9 @@ def test_statuses_of_the_origin(front, origin, images, line, status):
 
 @pytest.mark.parametrize("body, label", [
     (b"<!doctype html><script>alert(1)</script>", "image/png"), (b"<html>", "text/html"), (b"%PDF-1.7 x", "image/png"),
-    (b"{\"a\":1}", "application/json"), (b"root:x:0:0:root:/root:/bin/sh\n", "image/gif"), (b"", "image/png"),
-    (b"alert(1)//" + b" " * 600, "image/jpeg"),
-], ids=["html-as-png", "html", "pdf", "json", "passwd", "empty", "script"])
+    (b"{\"a\":1}", "application/json"), (b"{\"a\":1}", "image/png"), (b"root:x:0:0:root:/root:/bin/sh\n", "image/png"),
+    (b"", "image/png"), (b"alert(1)//" + b" " * 600, "image/png"), (b"alert(1)//" + b" " * 600, "text/javascript"),
+], ids=["html-as-png", "html", "pdf-as-png", "json", "json-as-png", "passwd-as-png", "empty", "script-as-png", "script"])
 def test_what_is_no_image_is_refused_whatever_its_label(front, origin, body, label):
     url = origin.serve(behaviours.image(body, label))
     answer = front.client.get(url)
@@ -165,13 +175,17 @@ def test_what_is_no_image_is_refused_whatever_its_label(front, origin, body, lab
     assert front.redis("GET", f"image-proxy:{url}") is None
 
 
-@pytest.mark.parametrize("label", ["application/octet-stream", "text/html", "image/jpeg", "image/png, text/html"])
-def test_a_wrong_label_never_reaches_the_client(front, origin, images, label):
+@pytest.mark.parametrize("labels", [
+    ["application/octet-stream"], ["text/html"], ["image/jpeg"], ["image/png, text/html"], [], [""], ["text/html", "image/gif"],
+], ids=str)
+def test_a_wrong_label_never_reaches_the_client(front, origin, images, labels):
     """A type is what the bytes are; refusing the contradiction is as good."""
-    url = origin.serve(behaviours.image(images["gif"].body, label))
+    fields = [("Content-Type", label) for label in labels]
+    url = origin.serve(behaviours.status("200 OK", images["gif"].body, *fields))
     answer = front.client.get(url)
     if answer.status == 200:
         assert answer.header("Content-Type") == "image/gif" and answer.body == images["gif"].body
+        assert has_security_headers(answer)
     else:
         assert is_problem(answer, 502)
 
@@ -217,6 +231,22 @@ def test_cors_is_sent_as_configured(start, origin, images):
     server = start(CORS_ORIGIN="https://site.test")
     url = origin.serve(behaviours.image(images["png"].body))
     assert server.client.get(url).header("Access-Control-Allow-Origin") == "https://site.test"
+
+
+ODD = ["a b", " ", "\u00fc", "\U0001f600", "{a}", "[a]", "a|b", 'a"b', "<a>", "a^b", "a`b", "a'b", "a\\b", "a;b", "a%20b", "a%2fb",
+       "a%0d%0aX-Evil:%201", "a%250d%250ab", "%", "%zz", "%c3%28", "a\x7f", "a\u2028b", "a\r\nX-Evil: 1", "a\tb", "+"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=map(repr, ODD))
+def test_odd_characters_in_a_path_are_asked_for_as_they_are_or_refused(front, origin, odd):
+    """The origin has nothing there, and says so: what it was asked for is what counts, and that it was one request."""
+    before = len(origin.requests)
+    answer = front.client.get(f"{origin.base}/odd/{odd}/image")
+    seen = [request for request in origin.requests[before:] if request.target.startswith("/odd/")]
+    assert (answer.status, len(seen)) in ((400, 0), (404, 1)), answer
+    for request in seen:
+        assert unquote(request.target) == unquote(f"/odd/{odd}/image") and request.target.isascii()
+        assert {name for name, _ in request.headers} == {"Host", "User-Agent", "Accept", "Accept-Encoding"}
 
 
 def test_a_fragment_stays_here_and_a_query_goes_upstream(front, origin, images):

@@ -358,6 +358,17 @@ def test_of_two_places_none_is_private(client, routes, dialled):
         assert "127.0.0.1" not in [address for address, _ in dialled()]
 
 
+# MARK: Names
+
+def test_a_name_server_that_says_nothing_is_504(start_inside, network, dialled):
+    client = start_inside(CONNECT_TIMEOUT="1s")
+    client.timeout = 10
+    network.names.silent.add("silent.names.test")
+    assert (client.get("http://silent.names.test/a.png").status, dialled()) == (504, [])
+    assert (client.get("http://nobody.names.test/a.png").status, dialled()) == (502, [])
+    assert served(client, dialled, f"http://{network.names.fresh(PUBLIC)}/a.png", PUBLIC, 80)
+
+
 # MARK: The operator's exceptions
 
 @pytest.fixture(scope="module")

@@ -80,12 +80,15 @@ def test_an_overlong_query_is_400(responder):
         assert client.get("url=http%3A%2F%2F127.0.0.1%2F" + "x" * 100_000).response().status in (400, 414)
 
 
-@pytest.mark.parametrize("method", ["POST", "BREW", "", "get", "GET "])
-def test_a_body_that_nobody_reads(responder, query, method):
+@pytest.mark.parametrize("method", ["POST", "TRACE", "BREW", "", "get", "GET "])
+def test_a_body_that_nobody_reads(responder, origin, query, method):
+    url = origin.serve(behaviours.image(BODY))
     with FastCGIClient(responder.socket_path) as client:
-        body = b"b" * 60_000
-        client.send(request_bytes(parameters(query, method=method, CONTENT_LENGTH=str(len(body))), body=body))
-        assert client.answer().response().status == 405
+        body, asks = b"b" * 60_000, proxied(url).partition("?")[2]
+        client.send(request_bytes(parameters(asks, method=method, CONTENT_LENGTH=str(len(body))), body=body))
+        answer = client.answer().response()
+    assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD")
+    assert origin.requests_for(url) == []
     assert still_serves(responder, query)
 
 
@@ -139,6 +142,14 @@ def test_operators_pages_are_for_loopback(responder, address, status, endpoint):
     with FastCGIClient(responder.socket_path) as client:
         answer = client.get("", path=f"{MOUNT}/{endpoint}", REMOTE_ADDR=address).response()
     assert answer.status == status
+
+
+@pytest.mark.parametrize("name", ["HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_CLIENT_IP"])
+def test_who_says_that_he_comes_from_here_does_not(responder, name):
+    value = "for=127.0.0.1" if name == "HTTP_FORWARDED" else "127.0.0.1"
+    with FastCGIClient(responder.socket_path) as client:
+        answer = client.get("", path=MOUNT + "/stats", REMOTE_ADDR="8.8.8.8", **{name: value}).response()
+    assert answer.status == 403
 
 
 def test_operators_pages_for_a_configured_network(start):

@@ -36,6 +36,8 @@ NEVER_WHOLE = {
     "ICY": head_lines("ICY 200 OK", PNG, body=BODY),
     "bad status line": head_lines("HTTP/1.1 abc", PNG, body=BODY),
     "nothing": behaviours.raw(b""),
+    "reset before a byte": lambda exchange: exchange.reset(),
+    "reset in the head": lambda exchange: (exchange.send("HTTP/1.1 200 OK\r\nContent-Ty"), exchange.reset()),
     "header without end": behaviours.raw(b"HTTP/1.1 200 OK\r\nContent-Ty"),
     "101": head_lines("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", body=BODY),
     "302 without a Location": head_lines("HTTP/1.1 302 Found", PNG, body=BODY),
@@ -54,6 +56,7 @@ def test_a_lie_never_becomes_a_whole_image(front, origin, name):
 
 @pytest.mark.parametrize("name, script", [
     ("header of 512 KiB", head_lines(OK, PNG, f"Content-Length: {len(BODY)}", "X-Long: " + "x" * 524288, body=BODY)),
+    ("header of 65,000 bytes", head_lines(OK, PNG, f"Content-Length: {len(BODY)}", "X-Long: " + "x" * 65000, body=BODY)),
     ("5000 headers", head_lines(OK, PNG, f"Content-Length: {len(BODY)}", *(f"X-{n}: y" for n in range(5000)), body=BODY)),
     ("folded", head_lines(OK, PNG, "X-Folded: a", " b: c", f"Content-Length: {len(BODY)}", body=BODY)),
     ("bare CR", head_lines(OK, PNG, "X-A: a\rSet-Cookie: b=c", f"Content-Length: {len(BODY)}", body=BODY)),
@@ -162,11 +165,13 @@ def test_two_locations_are_no_way_round(nginx, origin, canary):
 def test_the_origin_refuses_connections(start):
     port = free_port()
     server = start(ALLOWED_NETWORKS=f"127.0.0.1/32:{port}")
+    server.client.timeout = 10
     assert server.client.get(f"http://127.0.0.1:{port}/a.png").status == 502
 
 
 def test_a_name_that_does_not_resolve(start):
     server = start(ALLOWED_HOSTS="nothing.invalid")
+    server.client.timeout = 10
     assert server.client.get("http://nothing.invalid/a.png").status in (502, 504)
 
 

@@ -19,6 +19,8 @@ DefaultRuntimeDir "{folder}"
 ErrorLog "{folder}/error.log"
 DocumentRoot "{root}"
 TypesConfig /dev/null
+# As Debian's conf-enabled/security.conf has it: else Apache echoes TRACE, with the client's cookies.
+TraceEnable Off
 {modules}
 # One process, so that a test knows what it meets.
 StartServers 1

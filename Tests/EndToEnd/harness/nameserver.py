@@ -12,7 +12,8 @@ KINDS = {A: "A", AAAA: "AAAA"}
 
 class NameServer:
     """`names.answer("a.test", "192.0.2.1", "2001:db8::1")` sets what a name has; `names.in_turn(name, [..], [..])` what it has
-    the first time that it is asked for, and the next, the last answer staying; `names.alias(name, target)` is a CNAME.
+    the first time that it is asked for, and the next, the last answer staying; `names.alias(name, target)` is a CNAME;
+    names in `silent` are never answered.
     Names are compared in lower case. `asked` is every question as (name, kind).
     """
 
@@ -20,6 +21,7 @@ class NameServer:
 
     def __init__(self, address, port=53):
         self.asked = []
+        self.silent = set()
         self._answers = {}
         self._aliases = {}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -63,7 +65,9 @@ class NameServer:
             if not question:
                 return
             try:
-                self._socket.sendto(self._reply(question), sender)
+                reply = self._reply(question)
+                if self.asked[-1][0] not in self.silent:
+                    self._socket.sendto(reply, sender)
             except (OSError, struct.error, IndexError):
                 continue
 
