@@ -1,9 +1,12 @@
 """Every file in deploy/, run: the same few requests through each way to deploy, as an operator would try them."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from harness import behaviours
 from harness.front import APACHE, DEPLOYMENTS, Front
 from harness.http import MOUNT, proxied
 from harness.images import MIB, png_of_size
-from harness.process import children_of, status_field
+from harness.process import children_of, connections_to, status_field
 from harness.supervised import DEPLOY, unit
 from harness.waiting import eventually
 
@@ -124,13 +127,36 @@ def two_children(process):
 
 
 def test_multiwatch_starts_a_killed_handler_again(start, origin):
-    server = start("spawn-fcgi")
+    """Nobody notices but those whose image it was sending."""
+    server = start("spawn-fcgi", STALL_TIMEOUT="30s")
     url = origin.serve(behaviours.image(BODY))
     handlers = eventually(lambda: two_children(server.handler), "two handlers")
-    os.kill(handlers[0], signal.SIGKILL)
-    assert server.client.get(url).status == 200, "the other one answers meanwhile"
-    renewed = eventually(lambda: two_children(server.handler), "a new handler")
-    assert handlers[0] not in renewed
+    large, gate = png_of_size(9 * MIB), threading.Event()
+    with contextlib.ExitStack() as stack:
+        responses = []
+
+        def fetching():
+            return [connections_to(pid, origin.port) for pid in handlers]
+
+        def both_fetch():
+            under_way = origin.serve(behaviours.gated(large, gate, first=MIB))
+            responses.append(stack.enter_context(server.client.open(proxied(under_way))))
+            assert responses[-1].head() == 200
+            return all(fetching())
+        eventually(both_fetch, "both send an image")
+        lost = fetching()[0]
+        os.kill(handlers[0], signal.SIGKILL)
+        killed = time.monotonic()
+        server.client.timeout = 2
+        for _ in range(50):
+            answer = server.client.get(url)
+            assert (answer.status, answer.body == BODY) == (200, True), "the other one answers meanwhile"
+        renewed = eventually(lambda: two_children(server.handler), "a new handler", 5 - (time.monotonic() - killed))
+        assert handlers[0] not in renewed
+        gate.set()
+        ends = [response.rest() for response in responses]
+        assert sum(not is_complete for _, is_complete in ends) == lost
+        assert all(rest == large for rest, is_complete in ends if is_complete)
     # A child that is still becoming the handler would miss the signal.
     eventually(lambda: all(status_field(pid, "Threads") > 8 for pid in renewed), "its workers")
     assert server.handler.stop(within=40) == 0

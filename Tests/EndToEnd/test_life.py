@@ -120,10 +120,10 @@ def reload(handler, times=1):
         eventually(lambda: handler.log().count(TAKEN_OVER) > before, f"a take-over in\n{handler.log()[-2000:]}")
 
 
-@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
 @pytest.mark.parametrize("kind", ["own, Unix", "own, TCP", "fd 0, Unix", "fd 0, TCP", "LISTEN_FDS, Unix"])
 def test_reloads_under_load_lose_no_request(new_folder, settings, origin, kind):
     """10,000 requests and more: wrk goes on until the reloads are done and as many have been answered."""
+    assert shutil.which("wrk"), "needs the Debian package wrk"
     folder = new_folder()
     with running(kind, folder, {**settings, "CACHE": "off", "MEMORY_CACHE_SIZE": "16MiB", "LOG_LEVEL": "notice"}) as (
             handler, address):

@@ -4,6 +4,7 @@ import contextlib
 import resource
 import select
 import threading
+import time
 
 import pytest
 
@@ -57,20 +58,33 @@ def stuck(server, origin, count):
             client.close()
 
 
+def times_of_hits(server, url, count):
+    """How long each of so many hits takes, one after another, in seconds, the slowest last."""
+    times = []
+    for _ in range(count):
+        began = time.monotonic()
+        answer = server.client.get(url)
+        times.append(time.monotonic() - began)
+        assert answer.body == BODY and answer.is_hit
+    return sorted(times)
+
+
 @pytest.mark.figures
-def test_hits_pass_a_thousand_requests_that_are_stuck(start, origin, enough_files):
-    """Every hit is answered while others are stuck; which takes a worker that none of those can have."""
+@pytest.mark.parametrize("count", [200, 1000])
+def test_hits_pass_a_thousand_requests_that_are_stuck(start, origin, enough_files, count):
+    """Every hit is answered while others are stuck, and as fast; which takes a worker that none of those can have."""
     server = start(FIRST_BYTE_TIMEOUT="10m", TOTAL_TIMEOUT="10m", MEMORY_CACHE_SIZE="16MiB")
     url = origin.serve(behaviours.image(BODY))
     assert server.client.get(url).body == BODY
     server.stored(url)
     idle = server.handler.resident
-    with stuck(server, origin, 1000) as clients:
-        for _ in range(500):
-            assert server.client.get(url).body == BODY
+    idle_p95 = times_of_hits(server, url, 100)[94]
+    with stuck(server, origin, count) as clients:
+        p95 = times_of_hits(server, url, 500)[474]
+        assert p95 <= max(0.5, 20 * idle_p95)
         assert server.handler.resident - idle < 128 * MIB
-        answered = [client for client in clients if is_answered(client)]
-        assert len(answered) < len(clients), "some are stuck still"
+        # Those who wait are told after a while; those who are being fetched for are stuck still.
+        assert sum(not is_answered(client) for client in clients) >= 32
     eventually(lambda: server.client.get(origin.serve(behaviours.image(BODY))).status == 200, within=RECOVERY)
 
 
@@ -124,6 +138,16 @@ def test_one_slow_origin_leaves_places_to_others(start, settings, origin, way):
             for _ in range(20):
                 assert server.client.get(origin.serve(behaviours.image(BODY))).status == 200
             assert asked() == 11
+
+
+def test_what_waits_too_long_for_a_worker_is_told(start, origin):
+    server = start(WORKERS="1", FIRST_BYTE_TIMEOUT="10m", TOTAL_TIMEOUT="10m")
+    server.client.timeout = 40
+    with stuck(server, origin, 1) as clients:
+        began = time.monotonic()
+        answer = server.client.get(origin.serve(behaviours.image(BODY)))
+        assert (answer.status, int(answer.header("Retry-After")) > 0) == (503, True)
+        assert time.monotonic() - began > 14 and not is_answered(clients[0])
 
 
 @contextlib.contextmanager
@@ -262,12 +286,14 @@ def test_many_hits_with_little_memory_are_no_crash(start, origin):
 def test_those_who_queue_for_too_long_are_told(start, origin, enough_files):
     """Every place is taken for minutes: whoever comes then is not left waiting for as long as a web server waits."""
     server = start(options={"ulimits": {"nofile": "64"}}, FIRST_BYTE_TIMEOUT="10m", TOTAL_TIMEOUT="10m")
+    began, quiet = time.monotonic(), len(server.handler.other_lines())
     with stuck(server, origin, 40):
         with Crowd(server.client, proxied(origin.serve(behaviours.image(BODY))), 20) as crowd:
             answers = crowd.answers()
         assert {answer.status for answer in answers} == {503}
         assert all(int(answer.header("Retry-After")) > 0 for answer in answers)
         assert "reason=overloaded" in server.log()
+        assert len(server.handler.other_lines()) - quiet <= time.monotonic() - began + 1, "one line a second at most"
     url = origin.serve(behaviours.image(BODY))
     eventually(lambda: server.client.get(url).body == BODY, within=RECOVERY)
 

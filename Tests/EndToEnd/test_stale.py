@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -455,3 +456,35 @@ def test_a_server_whose_clock_is_another(new_folder, settings, redis, databases,
         answer = asked_there()
         assert (answer.status, answer.body == BODY, answer.is_hit) == (200, True, True)
     assert len(origin.requests_for(url)) == 2
+
+
+@pytest.mark.figures
+def test_a_running_server_whose_clock_jumps(new_folder, settings, redis, databases, origin):
+    """Whatever the time is all at once, images are served, old ones and new ones, and the log is no longer for it."""
+    assert FAKETIME, "needs the Debian package libfaketime"
+    folder = new_folder()
+    clock = folder / "clock"
+    clock.write_text("+0\n")
+    handler = Handler(folder, **{**settings, "CACHE": redis.unix_address(next(databases)), "MEMORY_CACHE_SIZE": "16MiB"})
+    handler.environment.update({"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                                "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+    kept = origin.serve(behaviours.validated(BODY, cc("max-age=3600"), etag=TAG))
+
+    def is_served(url):
+        with FastCGIClient(handler.socket_path) as client:
+            answer = client.get(proxied(url).partition("?")[2]).response()
+        assert (answer.status, answer.body == BODY) == (200, True)
+        return True
+    with handler.start():
+        assert is_served(kept)
+        for shift in ("+90m", "-90m", "+20y", "-20y", "+0"):
+            quiet, began = len(handler.other_lines()), time.monotonic()
+            # At once, so that no half of it is read.
+            (folder / "next").write_text(shift + "\n")
+            (folder / "next").replace(clock)
+            for _ in range(20):
+                assert is_served(kept) and is_served(origin.serve(behaviours.image(BODY)))
+            lines = [line for line in handler.other_lines()[quiet:] if "Image cached successfully" not in line]
+            assert len(lines) <= time.monotonic() - began + 1, lines
+        years = {int(line[:4]) for line in handler.log().splitlines() if line[:4].isdigit()}
+        assert max(years) - min(years) >= 39, "the clock has jumped"

@@ -52,6 +52,10 @@ class Handler(ManagedProcess):
             lambda: next((line for line in self.log().splitlines() if all(word in line for word in words)), None),
             f"a log line with {words}")
 
+    def other_lines(self):
+        """The log lines that are not the one of each request."""
+        return [line for line in self.log().splitlines() if "request finished" not in line]
+
     @property
     def resident(self):
         return status_field(self.pid, "VmRSS")

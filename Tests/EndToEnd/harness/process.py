@@ -113,6 +113,12 @@ def status_field(pid, field):
     raise KeyError(field)
 
 
+def processor_time(pid):
+    """Seconds of processor time that a process has used, in itself and in the kernel (proc(5), utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
