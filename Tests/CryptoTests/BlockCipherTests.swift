@@ -25,6 +25,19 @@ import Testing
         #expect(try cipher.decrypt(encrypted, vector: Self.vector) == Self.text)
     }
 
+    /// Which puts the vector before it, and writes both in base64.
+    @Test func theSourceThatTheDocumentationOfImgproxyEncrypts() throws {
+        let cipher = try BlockCipher(key: bytes("1eb5b0e971ad7f45324c1bb15c947cb207c43152fa5c6c7f35c4f36e0c18e0f1"))
+        let vector = bytes("a79563a2b35d86cee6451c3c800f535a")
+        let url = Array("http://example.com/images/curiosity.jpg".utf8)
+        let encrypted = try cipher.encrypt(url, vector: vector)
+        #expect(
+            hexadecimal(encrypted)
+                == "846519c8b797592ecea378dd442545a448434aad04a5b7a8500122cc7e651cff"
+                + "71573c8954d86e1b0db313412f504769")
+        #expect(try cipher.decrypt(encrypted, vector: vector) == url)
+    }
+
     @Test("every length comes back", arguments: 0...48) func roundTrip(_ count: Int) throws {
         let cipher = try BlockCipher(key: [UInt8](repeating: 7, count: 32))
         let text = [UInt8](repeating: 0x5a, count: count)
