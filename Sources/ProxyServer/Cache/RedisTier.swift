@@ -35,10 +35,11 @@ final class RedisTier: SharedTier {
         imageKeys = settings.imageKey
         metadataKeys = settings.metadataKey
         pool = RedisPool(to: endpoint, timeouts: timeouts, capacity: OpenFiles.resting)
-        // A question about a key, as a look-up is: PING is answered by servers that refuse those.
-        let probed = RedisArgument(imageKeys.key(for: "").bytes)
+        // What a look-up asks: there are servers that answer PING and not that.
+        let probed = imageKeys.key(for: "").bytes
         health = RedisHealth(logger: logger) { () throws(RedisError) in
-            _ = try RedisConnection(to: endpoint, timeouts: timeouts).command(["EXISTS", probed])
+            _ = try RedisConnection(to: endpoint, timeouts: timeouts)
+                .openString(probed, tail: ImageRecord.tailLength, limit: 0)
         }
     }
 
@@ -129,12 +130,12 @@ final class RedisTier: SharedTier {
     func write<Result: Sendable>(
         _ body: (RedisConnection) throws(RedisError) -> Result
     ) throws(CacheFailure) -> Result {
-        guard health.permitsWrites() else { throw CacheFailure(reason: "Redis is away") }
+        guard health.permitsWrites() else { throw CacheFailure(reason: health.writeProblem ?? "Redis is away") }
         do {
             return try pool.withConnection(body)
         } catch {
             metrics.cacheFailures.add()
-            health.failed(error)
+            health.failedToWrite(error)
             throw CacheFailure(reason: "\(error)")
         }
     }
@@ -146,7 +147,7 @@ final class RedisTier: SharedTier {
         }
         guard case .error(let message) = reply else { return reply }
         let refusal = RedisError(refusal: message)
-        if refusal.reach == .writes { health.failed(refusal) }
+        if refusal.reach == .writes { health.failedToWrite(refusal) }
         throw CacheFailure(reason: "\(refusal)")
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import Redis
 import Synchronization
 import Testing
@@ -14,6 +15,9 @@ import Testing
 
         var count: Int { state.withLock { $0.count } }
 
+        /// Lets the next one fail.
+        func fail() { state.withLock { $0.failures = $0.count + 1 } }
+
         func run() throws(RedisError) {
             let fails = state.withLock { state in
                 state.count += 1
@@ -23,8 +27,8 @@ import Testing
         }
     }
 
-    private func health(_ probe: Probe = Probe(failures: 0)) -> RedisHealth {
-        RedisHealth(logger: Samples.silent) { () throws(RedisError) in try probe.run() }
+    private func health(_ probe: Probe = Probe(failures: 0), logger: Logger = Samples.silent) -> RedisHealth {
+        RedisHealth(logger: logger) { () throws(RedisError) in try probe.run() }
     }
 
     /// Asks until the answer is yes. The pauses of a circuit that is open are a second or so.
@@ -83,6 +87,62 @@ import Testing
             return health.permitsReads()
         }
         #expect(probe.count == 2)
+    }
+
+    @Test func whatAnswersProbesAndFailsAgainIsAskedLessAndLess() {
+        let health = health()
+        var pauses: [Duration] = []
+        for _ in 0..<3 {
+            health.failed(.timedOut)
+            let start = ContinuousClock.now
+            waitUntil { health.permitsReads() }
+            pauses.append(.now - start)
+        }
+        // A pause may be longer than it should on a busy machine, and is never shorter.
+        for (pause, least) in zip(pauses, [500, 1000, 2000]) { #expect(pause >= .milliseconds(least)) }
+    }
+
+    @Test func whatAnswersProbesAndFailsAgainIsSaidOnce() {
+        let log = LogDouble()
+        let health = health(logger: log.logger)
+        for _ in 0..<3 {
+            health.failed(.timedOut)
+            waitUntil { health.permitsReads() }
+        }
+        #expect(log.messages == Self.lines(.timedOut))
+    }
+
+    @Test func whatStaysAwayIsSaidHoweverShortlyAfterTheLastTime() {
+        let log = LogDouble()
+        let probe = Probe(failures: 0)
+        let health = health(probe, logger: log.logger)
+        health.failed(.timedOut)
+        waitUntil { health.permitsReads() && log.messages.count == 2 }
+        probe.fail()
+        health.failed(.timedOut)
+        waitUntil { health.permitsReads() && log.messages.count == 4 }
+        #expect(log.messages == Self.lines(.timedOut) + Self.lines(.closed))
+    }
+
+    private static func lines(_ error: RedisError) -> [String] {
+        ["warning: Redis is away; images are served without the cache reason=\(error)", "notice: Redis is back"]
+    }
+
+    @Test func whoMayNotWriteMayRead() {
+        let health = health()
+        let error = RedisError.refused(code: "NOPERM", message: "NOPERM")
+        health.failedToWrite(error)
+        #expect(!health.permitsWrites() && health.writeProblem == "NOPERM")
+        #expect(health.permitsReads() && health.isAvailable)
+        health.failed(error)
+        #expect(!health.permitsReads())
+    }
+
+    @Test func aProbeThatFindsAnOddValueHasFoundAServer() {
+        let health = RedisHealth(logger: Samples.silent) { () throws(RedisError) in throw .tooLarge }
+        health.failed(.closed)
+        waitUntil { health.permitsReads() }
+        #expect(health.isAvailable)
     }
 
     @Test func nothingIsAskedUnlessSomebodyWantsToKnow() {
