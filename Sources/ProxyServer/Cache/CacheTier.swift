@@ -41,6 +41,8 @@ protocol CacheTier: Sendable {
 
     /// Asks to be the one, among all processes and hosts, who fetches `urlText`, for `time` at most. One round trip.
     func claimFetch(of urlText: String, as token: FetchToken, for time: Duration) -> FetchClaim
+    /// What was left in place of the right to fetch `urlText`, if anything was. One round trip.
+    func verdict(on urlText: String) -> String?
     /// Goes on being the one for `time` from now; false when somebody else may be by now.
     func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool
     /// Ends being the one, if it still is. Who asks within `time` is told `verdict`, if there is one.

@@ -51,6 +51,14 @@ extension RedisTier {
         return text.hasPrefix(verdictMark) ? String(text.dropFirst(verdictMark.count)) : nil
     }
 
+    func verdict(on urlText: String) -> String? {
+        let reply = try? turnstile.waitingBriefly { () throws(CacheFailure) in
+            try read { (connection) throws(RedisError) in try connection.command(["GET", leaseKey(urlText)]) }
+        }
+        guard case .string(let value) = reply else { return nil }
+        return Self.verdict(in: value)
+    }
+
     func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool {
         let script = RedisScript.extend(lease: leaseKey(urlText), token: RedisArgument(token.text), for: time)
         return (try? run(script)) == .integer(1)

@@ -79,6 +79,8 @@ final class TieredCache<Shared: SharedTier>: CacheTier {
         shared.claimFetch(of: urlText, as: token, for: time)
     }
 
+    func verdict(on urlText: String) -> String? { shared.verdict(on: urlText) }
+
     func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool {
         shared.renewFetch(of: urlText, as: token, for: time)
     }

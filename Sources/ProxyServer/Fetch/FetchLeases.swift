@@ -51,6 +51,9 @@ final class FetchLeases: Sendable {
         }
     }
 
+    /// What one who asked a moment ago has left, for one who asks for itself in any case.
+    func verdict(on urlText: String) -> Verdict? { cache?.verdict(on: urlText).flatMap { Verdict(text: $0) } }
+
     /// Gives a lease back, and leaves a verdict in its place, if there is one.
     func end(_ lease: FetchLease, leaving verdict: Verdict? = nil, for duration: Duration = .zero) {
         held.withLock { $0.leases[ObjectIdentifier(lease)] = nil }

@@ -75,6 +75,7 @@ extension Forwarding {
 
     /// Finds out whether another process asks for this image, and waits for it if so.
     private func agree() -> Agreement {
+        guard !isCacheSlow else { return .ask(nil) }
         guard fetch.isShared else { return agreeAlone() }
         let deadline = ContinuousClock.now + Self.patience
         var pause = Self.firstPause
@@ -101,25 +102,25 @@ extension Forwarding {
 }
 
 extension Forwarding {
+    /// Whether the cache was so slow to answer this request that it had better not be asked anything more for it: its
+    /// slowness is paid once.
+    private var isCacheSlow: Bool {
+        (fetch.leader?.exchange.record.cacheTime ?? .zero) > services.configuration.cache.timeout / 2
+    }
+
     /// Whether it is a HEAD that asks: it shares no fetch, but what is known of an image is known to it, too.
     private var isHead: Bool { fetch.leader.map { $0.exchange.writer.dropsBody && !$0.isApart } ?? false }
 
     private func agreeAlone() -> Agreement {
-        guard isHead else { return .ask(nil) }
-        switch handler.leases.claim(fetch.image.urlText) {
-        case .granted(let lease): handler.leases.end(lease)
-        case .left(let verdict): if let failure = verdict.failure { return .failed(failure) }
-        case .taken, .unavailable: break
-        }
-        return .ask(nil)
+        guard isHead, let failure = handler.leases.verdict(on: fetch.image.urlText)?.failure else { return .ask(nil) }
+        return .failed(failure)
     }
 
-    /// Tells the other processes what came of it. A HEAD holds no lease while it asks, so that no GET waits for it.
-    private func leave(_ verdict: Verdict?, _ lease: FetchLease?) {
+    /// Tells the other processes what came of it. A HEAD holds no lease while it asks, so that no GET waits for it: with
+    /// `claims` it asks for one now. Touches nothing of the request.
+    private func leave(_ verdict: Verdict?, _ lease: FetchLease?, claims: Bool) {
         var lease = lease
-        if lease == nil, isHead, verdict?.failure != nil,
-            case .granted(let own) = handler.leases.claim(fetch.image.urlText)
-        {
+        if claims, verdict?.failure != nil, case .granted(let own) = handler.leases.claim(fetch.image.urlText) {
             lease = own
         }
         guard let lease else { return }
@@ -250,8 +251,8 @@ extension Forwarding {
     private func fail(
         _ error: ProxyError, _ lease: FetchLease?, _ leader: Miss?, _ followers: [Miss], isKnown: Bool = false
     ) {
-        if !isKnown { leave(Verdict(error), lease) }
         if case .upstream(.missing) = error, fetch.stale != nil { services.cache?.remove(fetch.image.urlText) }
+        let claims = lease == nil && isHead && !isCacheSlow
         // The one who led has left; the others begin anew.
         if error == .clientGone {
             handler.resume(followers)
@@ -259,6 +260,8 @@ extension Forwarding {
             for miss in followers { end(miss, error, isKnown) }
         }
         if let leader { end(leader, error, isKnown) }
+        // Other processes hear of it behind the response. Who asks there before they do waits for the lease, and then hears.
+        if !isKnown { leave(Verdict(error), lease, claims: claims) }
     }
 
     /// How long a verdict holds; a missing image, as long as the configuration says.

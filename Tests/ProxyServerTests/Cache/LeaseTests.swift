@@ -72,6 +72,20 @@ import Testing
         #expect(claim(others) == .granted(isCached: false))
     }
 
+    @Test func aVerdictIsReadWithoutALease() throws {
+        #expect(tier.verdict(on: Self.url) == nil)
+        #expect(claim(mine) == .granted(isCached: false))
+        #expect(tier.verdict(on: Self.url) == nil, "somebody fetches")
+        tier.endFetch(of: Self.url, as: mine, leaving: "404", for: .seconds(9))
+        #expect(tier.verdict(on: Self.url) == "404")
+        try server.command("DEL", Self.lease)
+        try server.command("RPUSH", Self.lease, "=404")
+        #expect(tier.verdict(on: Self.url) == nil)
+        #expect(tier.isAvailable, "a value of another type is no trouble of the server's")
+        server.end()
+        #expect(tier.verdict(on: Self.url) == nil)
+    }
+
     @Test func whoIsGrantedALeaseHearsWhetherThereIsARecord() throws {
         try server.command("SET", RedisArgument("image-proxy:\(Self.url)"), "anything")
         #expect(claim(mine) == .granted(isCached: true))

@@ -184,6 +184,17 @@ extension ForwardingTests {
         #expect(!bench.tier.isLeased(origin.url()))
     }
 
+    @Test("a cache that was slow to answer a request is asked nothing more for it", arguments: ["GET", "HEAD"])
+    func slowness(_ method: String) throws {
+        let bench = FetchBench { $0.cache.timeout = .milliseconds(100) }
+        let origin = try HeldOrigin { connection, _ in connection.send("404 Not Found", "Content-Length: 0") }
+        bench.tier.delay = .milliseconds(60)
+        for _ in 0..<2 { #expect(bench.handle(origin.url(), method: method).response.status == 404) }
+        #expect(bench.settle())
+        #expect(bench.tier.claims(of: origin.url()) == 0)
+        #expect(origin.requests.count == 2)
+    }
+
     @Test("an image that is not shared is left to be fetched apart", arguments: ["no-store", "private"])
     func leavesApart(_ control: String) throws {
         let origin = try HeldOrigin { connection, _ in

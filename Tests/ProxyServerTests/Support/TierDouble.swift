@@ -1,3 +1,4 @@
+import Glibc
 import ProxyCore
 import Synchronization
 
@@ -31,6 +32,7 @@ final class TierDouble: CacheTier {
         var images: [String: Entry] = [:]
         var metadata: [String: ImageMetadata] = [:]
         var isAvailable = true
+        var delay = Duration.zero
         var takesImages = true
         var damage: String?
         var piecesBeforeDamage = Int.max
@@ -39,6 +41,12 @@ final class TierDouble: CacheTier {
     var isAvailable: Bool {
         get { state.withLock { $0.isAvailable } }
         set { state.withLock { $0.isAvailable = newValue } }
+    }
+
+    /// How long a look-up takes.
+    var delay: Duration {
+        get { state.withLock { $0.delay } }
+        set { state.withLock { $0.delay = newValue } }
     }
 
     /// Whether it takes images; if not, every write of one fails.
@@ -61,7 +69,8 @@ final class TierDouble: CacheTier {
     func breakOff(after pieces: Int) { state.withLock { $0.piecesBeforeDamage = pieces } }
 
     func lookup(_ urlText: String) -> CacheLookup {
-        state.withLock { state in
+        usleep(useconds_t(clamping: delay.wholeMicroseconds))
+        return state.withLock { state in
             guard state.isAvailable else { return .unavailable }
             if let damage = state.damage { return .damaged(reason: damage) }
             guard let entry = state.images[urlText] else { return .absent }

@@ -41,8 +41,7 @@ extension FileTier {
         let file = try folder.open(digest.text, in: folder.leases)
         let isMine = try file.tryLock()
         let note = LeaseNote(try file.read(LeaseNote.longest))
-        let writtenAt = try file.status().lastChange
-        let isOver = note.map { $0.until <= clock() } ?? true || isYetToCome(writtenAt)
+        let isOver = try isOver(note, in: file)
         if let verdict = note?.verdict, !isOver { return .left(verdict) }
         guard isMine else {
             // One who has it, and has not renewed it for long, is stopped: nobody waits for that. One who has it and
@@ -54,6 +53,22 @@ extension FileTier {
         try write(LeaseNote(until: clock(), for: time, text: token.text, key: key.bytes), to: file)
         held.withLock { $0[token] = HeldLease(file: file, digest: digest, key: key.bytes) }
         return granted(digest)
+    }
+
+    /// Whether the time of a lease has passed, or was written by a clock that is far ahead of ours.
+    private func isOver(_ note: LeaseNote?, in file: OpenFile) throws(FileError) -> Bool {
+        let writtenAt = try file.status().lastChange
+        return note.map { $0.until <= clock() } ?? true || isYetToCome(writtenAt)
+    }
+
+    func verdict(on urlText: String) -> String? {
+        do throws(FileError) {
+            let file = try OpenFile(folder.lease(KeyDigest(of: key(for: urlText).bytes)), .reading)
+            let note = LeaseNote(try file.read(LeaseNote.longest))
+            return try isOver(note, in: file) ? nil : note?.verdict
+        } catch {
+            return nil
+        }
     }
 
     private func granted(_ digest: KeyDigest) -> FetchClaim {

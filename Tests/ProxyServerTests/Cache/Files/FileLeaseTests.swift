@@ -63,10 +63,15 @@ import Testing
     func verdict(_ text: String) throws {
         #expect(claim(mine, tier) == .granted(isCached: false))
         tier.endFetch(of: Self.url, as: mine, leaving: text, for: .seconds(9))
-        for tier in [tier, another] { #expect(claim(others, tier) == .left(text)) }
+        for tier in [tier, another] {
+            #expect(claim(others, tier) == .left(text))
+            #expect(tier.verdict(on: Self.url) == text)
+        }
         #expect(!tier.renewFetch(of: Self.url, as: mine, for: .seconds(9)))
         store.clock.advance(by: .seconds(10))
+        #expect(another.verdict(on: Self.url) == nil)
         #expect(claim(others, another) == .granted(isCached: false))
+        #expect(tier.verdict(on: Self.url) == nil, "somebody fetches")
     }
 
     @Test func whoIsGrantedALeaseHearsWhetherThereIsARecord() throws {
