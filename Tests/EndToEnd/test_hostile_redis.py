@@ -1,9 +1,9 @@
 """A Redis that speaks RESP and lies: about leases, scripts, drafts, and in its own time."""
 
 import base64
-import concurrent.futures
 import json
 import threading
+import time
 
 import pytest
 
@@ -18,8 +18,8 @@ from harness.records import put, record
 from harness.waiting import eventually
 
 SMALL, LARGE = png_of_size(20_000, seed=21), png_of_size(3 * MIB, seed=22)
-# The demand's own bound (security.md, 3.1), as a limit on silence: slower is a failure, not a slow pass.
-HANGING = 4.0
+# The demand's own bounds (security.md, 3.1), in seconds: slower is a failure, not a slow pass.
+FAILING, HANGING, THIRTY = 2.0, 4.0, 6.0
 OK, NULL = b"+OK\r\n", b"$-1\r\n"
 
 
@@ -47,11 +47,19 @@ def is_lease(words):
 def served(server, origin, body=SMALL, within=HANGING):
     """Asks for a new image; returns its URL."""
     url = origin.serve(behaviours.image(body))
-    server.client.timeout = within
+    began = time.monotonic()
     answer = server.client.get(url)
-    server.client.timeout = 20
     assert (answer.status, answer.body == body, answer.complete) == (200, True, True), answer.status
+    assert time.monotonic() - began <= within
     return url
+
+
+def all_are_served(server, urls, body):
+    """At once, and within 6 s in all."""
+    began = time.monotonic()
+    answers = server.client.get_all(urls)
+    assert [(answer.status, answer.body == body, answer.complete) for answer in answers] == [(200, True, True)] * len(urls)
+    assert time.monotonic() - began <= THIRTY
 
 
 def at(lying, server):
@@ -256,26 +264,87 @@ def test_an_answer_that_comes_too_late_is_nobodys(start, lying, origin):
 
 # MARK: time
 
-def drip(redis, liar):
-    """Redis' own answers, a byte a millisecond."""
+def late(words):
+    """Every answer comes after 300 ms."""
+    time.sleep(0.3)
+
+
+def dripping(redis, liar):
+    """Redis' own answers, a byte a millisecond; lists are sent piece by piece."""
+    liar.pause = 0.001
+
     def answer(words):
         with redis.client(liar.database) as client:
             return [bytes([byte]) for byte in client.raw(words)]
     return answer
 
 
-@pytest.mark.parametrize("how", ["late", "dripping"])
-def test_a_slow_redis_holds_nobody_up(start, lying, redis, origin, how):
-    liar = lying(pause=0.3 if how == "late" else 0.001)
-    if how == "dripping":
-        liar.answer = drip(redis, liar)
+SLOW = {"late": lambda redis, liar: late, "dripping": dripping}
+
+
+@pytest.mark.parametrize("what", ["misses", "small", "large"])
+@pytest.mark.parametrize("how", SLOW)
+def test_a_slow_redis_holds_nobody_up(start, lying, redis, origin, how, what):
+    """Neither those whose image it does not have, nor those whose image it has, small and large; and few of them ask it."""
+    liar = lying()
     server = start(CACHE=liar.address)
-    served(server, origin)
-    urls = [origin.serve(behaviours.image(SMALL)) for _ in range(30)]
-    server.client.timeout = 6
-    with concurrent.futures.ThreadPoolExecutor(30) as pool:
-        answers = list(pool.map(server.client.get, urls))
-    assert [(answer.status, answer.body == SMALL) for answer in answers] == [(200, True)] * 30
+    body = LARGE if what == "large" else SMALL
+    urls = [origin.serve(behaviours.image(body)) for _ in range(30)]
+    if what != "misses":
+        with at(liar, server) as client:
+            for url in urls:
+                put(client, url, record(body, left=3600))
+    liar.answer = SLOW[how](redis, liar)
+    all_are_served(server, urls, body)
+    asked = len(liar.commands)
+    for url in urls:
+        answer = server.client.get(url)
+        assert (answer.status, answer.body == body, answer.complete) == (200, True, True)
+    # A byte a millisecond is fast enough for nothing.
+    if (how, what) != ("dripping", "misses"):
+        assert len(liar.commands) - asked < 30, "it is probed, and not asked by each of them"
+
+
+def test_large_values_hold_nobody_up(start, lying, origin):
+    """Redis says that each image is 64 MiB long, and sends them."""
+    large = [b"$%d\r\n" % (64 * MIB)] + [bytes(MIB)] * 64
+    liar = lying(lambda words: {b"GETRANGE": b"$1\r\n}\r\n", b"GET": large}.get(words[0]))
+    server = start(CACHE=liar.address)
+    all_are_served(server, [origin.serve(behaviours.image(SMALL)) for _ in range(30)], SMALL)
+
+
+CLOSES = {"at once": [None], "in mid-answer": [b"$100\r\nabc", None]}
+
+
+@pytest.mark.parametrize("how", CLOSES)
+def test_a_redis_that_closes_is_used_again_when_it_no_longer_does(start, lying, origin, how):
+    liar = lying(lambda words: CLOSES[how])
+    server = start(CACHE=liar.address)
+    for _ in range(3):
+        served(server, origin, within=FAILING)
+    liar.answer = lambda words: None
+
+    def is_cached():
+        url = served(server, origin, within=FAILING)
+        return server.client.get(url).is_hit
+    eventually(is_cached, "caching again", within=15)
+
+
+@pytest.mark.parametrize("code", [b"READONLY", b"MISCONF", b"OOM", b"NOPERM"])
+def test_refused_writes_leave_reads(start, lying, origin, code):
+    """What is cached is served; and a write is tried once a second, not by each request."""
+    liar = lying(lambda words: b"-%s no\r\n" % code if words[0] in (b"SET", b"EVAL", b"MULTI") else None)
+    server = start(CACHE=liar.address)
+    url = origin.serve(behaviours.image(SMALL))
+    with at(liar, server) as client:
+        put(client, url, record(SMALL, left=3600))
+    began = time.monotonic()
+    for _ in range(20):
+        served(server, origin, within=FAILING)
+        assert server.client.get(url).is_hit
+    assert liar.count(b"SET") <= 2 + 2 * (time.monotonic() - began)
+    assert server.client.endpoint("health").body.startswith(b"ok")
+    assert "Redis is away" not in server.log()
 
 
 def test_trouble_is_not_paid_by_each_request(start, lying, origin):
@@ -290,6 +359,57 @@ def test_trouble_is_not_paid_by_each_request(start, lying, origin):
     # Of the first request's trouble there is one failure; from then on there are probes, half a second apart or more.
     assert asked <= 4 and len(liar.commands) - asked < 60, (asked, len(liar.commands))
     stopped.set()
+
+
+HANGS = {
+    # It is well for whoever asks after an image without a URL.
+    "all but probes": lambda words: words[0] != b"SELECT" and words[1:2] != [b"image-proxy:"],
+    # As with CLIENT PAUSE.
+    "writes": lambda words: words[0] in (b"SET", b"PSETEX", b"EVAL", b"MULTI"),
+}
+
+
+@pytest.mark.parametrize("hangs", HANGS.values(), ids=HANGS)
+def test_a_redis_that_answers_probes_alone_is_asked_less_and_less(start, lying, origin, hangs):
+    """Every second request paid for that once."""
+    stopped = threading.Event()
+    liar = lying(lambda words: stopped.wait(60) and None if hangs(words) else None)
+    server = start(CACHE=liar.address)
+    began = time.monotonic()
+    for _ in range(20):
+        served(server, origin)
+        time.sleep(0.3)
+    asked = sum(hangs(words) and (words[0] == b"GETRANGE" or is_claim(words)) for words in liar.commands)
+    passed = time.monotonic() - began
+    stopped.set()
+    # The pauses are half a second, one, two, and from then on four.
+    assert 2 <= asked <= 4 + passed / 4, (asked, passed)
+    assert server.log().count("Redis is away") == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_slowness_is_paid_once_by_a_request(start, lying, origin, method):
+    """Who has waited for a look-up that took longer than half of the timeout is not made to wait for a lease as well."""
+    liar = lying(lambda words: time.sleep(0.6) if words[0] == b"GETRANGE" else None)
+    server = start(CACHE=liar.address, CACHE_TIMEOUT="1s")
+    for status in (200, 404):
+        url = origin.serve(behaviours.image(SMALL) if status == 200 else behaviours.status(f"{status} Oops"))
+        assert server.client.request(method, proxied(url)).status == status
+    assert [words for words in liar.commands if is_lease(words)] == []
+
+
+def test_the_verdict_is_left_behind_the_response(start, lying, origin):
+    """Who asks for what is not there does not wait until Redis knows that, too."""
+    answered = threading.Event()
+    liar = lying(lambda words: answered.wait(60) and None if words[0] == b"EVAL" else None)
+    server = start(CACHE=liar.address, CACHE_TIMEOUT="10s")
+    url = origin.serve(behaviours.status("404 Not Found"))
+    began = time.monotonic()
+    assert server.client.get(url).status == 404
+    assert time.monotonic() - began < HANGING
+    answered.set()
+    eventually(lambda: server.client.get(url).cache_status == "image-proxy; hit; detail=negative", "it is left all the same")
+    assert len(origin.requests_for(url)) == 1
 
 
 @pytest.mark.figures

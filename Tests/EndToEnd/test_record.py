@@ -231,6 +231,24 @@ def test_bytes_in_a_url_are_no_redis_command(front, origin, images):
     assert foreign() == before
 
 
+@pytest.mark.parametrize("length", [100, 7_900])
+def test_whatever_is_in_redis_expires_and_has_a_short_key(start, origin, length):
+    """But for the number of what was stored: one key for all images. 8,000 characters of a URL are the most that are taken."""
+    server = start()
+    for size in (20_000, 3 * MIB):
+        body = png_of_size(size)
+        path = f"/{size}/"
+        url = origin.serve(behaviours.image(body), path + "x" * (length - len(origin.base + path)))
+        with FastCGIClient(server.handler.socket_path) as client:
+            assert client.get(proxied(url).partition("?")[2]).response().body == body
+        assert len(url) == length and server.stored(url)
+    eventually(lambda: len(server.redis("KEYS", "image-metadata:*")) == 2, "metadata is stored")
+    keys = [key for key in server.redis("KEYS", "*") if not key.endswith(b"}:stores")]
+    assert len(keys) >= 4 and max(map(len, keys)) < 8192
+    # What is gone by now has expired.
+    assert [key for key in keys if server.redis("PTTL", key) == -1] == []
+
+
 def test_a_large_hit_waits_for_a_slow_client(start, origin):
     """The time limit of the cache is Redis' own: a client that takes its time between two pieces is not cut short."""
     server = start(CACHE_TIMEOUT="100ms")

@@ -1,5 +1,6 @@
 """An HTTP client for assertions: it tells a whole body from a cut one, and it follows nothing."""
 
+import concurrent.futures
 import http.client
 import json
 import socket
@@ -61,6 +62,11 @@ class Client:
     def get(self, url, **options):
         """The image at `url`, through the proxy."""
         return self.request("GET", proxied(url), **options)
+
+    def get_all(self, urls):
+        """The images at `urls`, all asked for at the same time, each over a connection of its own."""
+        with concurrent.futures.ThreadPoolExecutor(len(urls)) as pool:
+            return list(pool.map(self.get, urls))
 
     def head(self, url, **options):
         return self.request("HEAD", proxied(url), **options)

@@ -1,14 +1,17 @@
 """Something that listens where Redis should be and answers whatever a test says."""
 
+import re
 import socket
 import threading
 
 
 class ScriptedRedis:
-    """Answers every read with `reply`; closes at once where it is None, says nothing where it is empty."""
+    """Answers each command with `reply`, and `closes` after the first; closes at once where it is None, says nothing where it
+    is empty. `commands` is how many have come."""
 
-    def __init__(self, reply):
+    def __init__(self, reply, closes=False):
         self.reply = reply
+        self.closes = closes
         self.commands = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -30,9 +33,12 @@ class ScriptedRedis:
 
     def _converse(self, connection):
         try:
-            while self.reply is not None and connection.recv(65536):
-                self.commands += 1
-                connection.sendall(self.reply)
+            while self.reply is not None and (data := connection.recv(65536)):
+                count = len(re.findall(rb"^\*\d+\r$", data, re.MULTILINE))
+                self.commands += count
+                connection.sendall(self.reply if self.closes else self.reply * count)
+                if self.closes:
+                    break
         except OSError:
             pass
         connection.close()
