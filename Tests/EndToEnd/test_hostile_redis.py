@@ -270,12 +270,13 @@ def late(words):
 
 
 def dripping(redis, liar):
-    """Redis' own answers, a byte a millisecond; lists are sent piece by piece."""
+    """Redis' own answers, a byte a millisecond for ten seconds, which nobody waits for."""
     liar.pause = 0.001
 
     def answer(words):
         with redis.client(liar.database) as client:
-            return [bytes([byte]) for byte in client.raw(words)]
+            reply = client.raw(words)
+        return [*(reply[at:at + 1] for at in range(min(len(reply), 10_000))), reply[10_000:]]
     return answer
 
 
@@ -288,7 +289,8 @@ def test_a_slow_redis_holds_nobody_up(start, lying, redis, origin, how, what):
     """Neither those whose image it does not have, nor those whose image it has, small and large; and few of them ask it."""
     liar = lying()
     server = start(CACHE=liar.address)
-    body = LARGE if what == "large" else SMALL
+    # Large is what is streamed.
+    body = png_of_size(300_000) if what == "large" else SMALL
     urls = [origin.serve(behaviours.image(body)) for _ in range(30)]
     if what != "misses":
         with at(liar, server) as client:
