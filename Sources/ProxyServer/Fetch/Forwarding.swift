@@ -102,10 +102,11 @@ extension Forwarding {
 }
 
 extension Forwarding {
-    /// Whether the cache was so slow to answer this request that it had better not be asked anything more for it: its
-    /// slowness is paid once.
+    /// Whether Redis was so slow to answer this request that it had better not be asked anything more for it: its slowness
+    /// is paid once. A folder is as fast as the machine, and its leases are wanted most when that is busy.
     private var isCacheSlow: Bool {
-        (fetch.leader?.exchange.record.cacheTime ?? .zero) > services.configuration.cache.timeout / 2
+        guard case .redis = services.configuration.cache.store else { return false }
+        return (fetch.leader?.exchange.record.cacheTime ?? .zero) > services.configuration.cache.timeout / 2
     }
 
     /// Whether it is a HEAD that asks: it shares no fetch, but what is known of an image is known to it, too.
