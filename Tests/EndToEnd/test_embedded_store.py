@@ -373,7 +373,9 @@ def test_a_disk_that_is_full_costs_the_cache_alone(start, small_disk, origin):
     image_is_served(server, origin)
     eventually(lambda: health(server) == "degraded", "it is noticed")
     seen = server.client.endpoint("stats").json()
-    assert seen["cacheAvailable"] and "No space left" in seen["cacheProblem"] and seen["folder"]["diskFreeBytes"] == 0
+    assert seen["cacheAvailable"] and "No space left" in seen["cacheProblem"]
+    # What is written and given up again comes and goes.
+    assert seen["folder"]["diskFreeBytes"] < 64 << 10
     assert metric(server, "image_proxy_folder_writable") == 0 and metric(server, "image_proxy_cache_failures_total") > 0
     for _ in range(3):
         image_is_served(server, origin)

@@ -115,7 +115,7 @@ def test_a_known_record_that_is_damaged_is_replaced(large_hit):
     answer = server.client.get(url)
     assert (answer.status, answer.body == LARGE, answer.is_hit) == (200, True, False)
     eventually(lambda: server.client.get(url).is_hit, "another has taken its place")
-    assert server.log().count("is damaged") == 1
+    assert "is damaged" in server.log()
 
 
 # MARK: leases
@@ -325,11 +325,8 @@ def test_a_redis_that_closes_is_used_again_when_it_no_longer_does(start, lying, 
     for _ in range(3):
         served(server, origin, within=FAILING)
     liar.answer = lambda words: None
-
-    def is_cached():
-        url = served(server, origin, within=FAILING)
-        return server.client.get(url).is_hit
-    eventually(is_cached, "caching again", within=15)
+    url = served(server, origin, within=FAILING)
+    eventually(lambda: server.client.get(url).is_hit, "caching again", within=15)
 
 
 @pytest.mark.parametrize("code", [b"READONLY", b"MISCONF", b"OOM", b"NOPERM"])
