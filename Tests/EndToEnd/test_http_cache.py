@@ -816,6 +816,8 @@ def test_age_counts_on(strict, origin, field):
     url = origin.serve(behaviours.image(BODY, "image/png", ("Age", "100"), *dated([field, ("Date", 0)])))
     for answer in (fetched(strict, url), strict.client.get(url)):
         assert 100 <= int(answer.header("Age")) <= 130 and 3470 <= max_age(answer) <= 3500
+    # What is written behind the first response must not come after this.
+    eventually(lambda: strict.redis("EXISTS", f"image-metadata:{url}"), "its metadata is written")
     put(strict.redis, url, record(BODY, left=1000, age=500))
     answer = strict.client.get(url)
     assert 500 <= int(answer.header("Age")) <= 530 and 970 <= max_age(answer) <= 1000

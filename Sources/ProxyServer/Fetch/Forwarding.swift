@@ -253,7 +253,9 @@ extension Forwarding {
         _ error: ProxyError, _ lease: FetchLease?, _ leader: Miss?, _ followers: [Miss], isKnown: Bool = false
     ) {
         if case .upstream(.missing) = error, fetch.stale != nil { services.cache?.remove(fetch.image.urlText) }
-        let claims = lease == nil && isHead && !isCacheSlow
+        // A HEAD has no lease that others wait for: they hear of it before its client does, who may ask again at once.
+        let isToldFirst = lease == nil && isHead && !isCacheSlow
+        if isToldFirst, !isKnown { leave(Verdict(error), nil, claims: true) }
         // The one who led has left; the others begin anew.
         if error == .clientGone {
             handler.resume(followers)
@@ -261,8 +263,8 @@ extension Forwarding {
             for miss in followers { end(miss, error, isKnown) }
         }
         if let leader { end(leader, error, isKnown) }
-        // Other processes hear of it behind the response. Who asks there before they do waits for the lease, and then hears.
-        if !isKnown { leave(Verdict(error), lease, claims: claims) }
+        // Else other processes hear of it behind the response. Who asks there before they do waits for the lease, and then hears.
+        if !isToldFirst, !isKnown { leave(Verdict(error), lease, claims: false) }
     }
 
     /// How long a verdict holds; a missing image, as long as the configuration says.

@@ -88,7 +88,7 @@ class FileStore:
         path = self.path(url)
         try:
             entry = Entry(path) if path.is_file() else None
-        except (ValueError, AssertionError):
+        except (ValueError, AssertionError, FileNotFoundError):
             return None
         return entry if entry and not entry.is_expired else None
 

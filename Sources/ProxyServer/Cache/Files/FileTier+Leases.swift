@@ -31,8 +31,9 @@ extension FileTier {
         return .unavailable
     }
 
-    /// How often a lease is asked for of which nothing certain is known: its file is being made, or removed.
-    private static let mostClaims = 5
+    /// How often, a millisecond apart, a lease is asked for of which nothing certain is known: its file is being made, or
+    /// removed, by one who may have to wait for a processor.
+    private static let mostClaims = 50
 
     /// Nil where that must be asked once more.
     private func claim(
