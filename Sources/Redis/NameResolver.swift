@@ -20,6 +20,10 @@ final class NameResolver: Sendable {
     private struct State {
         var answers: [String: Answer] = [:]
         var pending: [String: PendingLookup] = [:]
+
+        func remembered(_ host: String) -> [String]? {
+            answers[host].flatMap { $0.expiry > .now ? $0.addresses : nil }
+        }
     }
 
     private let lookup: Lookup
@@ -31,7 +35,7 @@ final class NameResolver: Sendable {
     func addresses(of host: String, until deadline: Deadline) throws(RedisError) -> [String] {
         guard !host.utf8.contains(0) else { throw .connectionFailed("bad host name") }
         if Self.isAddress(host) { return [host] }
-        let known = remembered(host)
+        let known = state.withLock { $0.remembered(host) }
         let addresses = if let known { known } else { try lookUp(host, until: deadline) }
         guard !addresses.isEmpty else { throw .connectionFailed("host name not found") }
         return addresses
@@ -42,18 +46,17 @@ final class NameResolver: Sendable {
         return unsafe inet_pton(AF_INET, host, &bytes) == 1 || inet_pton(AF_INET6, host, &bytes) == 1
     }
 
-    private func remembered(_ host: String) -> [String]? {
-        let now = ContinuousClock.now
-        return state.withLock { state in state.answers[host].flatMap { $0.expiry > now ? $0.addresses : nil } }
-    }
-
     private func lookUp(_ host: String, until deadline: Deadline) throws(RedisError) -> [String] {
         guard let candidate = PendingLookup() else { throw .connectionFailed("no descriptor for a name lookup") }
-        let (pending, isOurs) = state.withLock { state in
+        let (pending, isOurs, known) = state.withLock { state in
+            // The one that was under way may have ended a moment ago.
+            let known = state.remembered(host)
             let joined = state.pending[host]
-            if joined == nil { state.pending[host] = candidate }
-            return (joined ?? candidate, joined == nil)
+            let isOurs = known == nil && joined == nil
+            if isOurs { state.pending[host] = candidate }
+            return (joined ?? candidate, isOurs, known)
         }
+        if let known { return known }
         if isOurs {
             let hasStarted = pending.start { [self] in finish(host, lookup(host)) }
             if !hasStarted { finish(host, []) }
