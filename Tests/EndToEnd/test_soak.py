@@ -21,7 +21,7 @@ from harness.http import proxied
 from harness.images import MIB, png_of_size
 from harness.odd_images import made_by_hand
 from harness.origin import Origin
-from harness.process import connections_to, socket_pairs
+from harness.process import connections_of, connections_to, socket_pairs
 from harness.redis import Redis, RedisError
 from harness.waiting import eventually
 
@@ -200,10 +200,12 @@ class Soak:
 
     @property
     def resting(self):
-        """What waits for the next use: connections to Redis, if there is one, and to each origin; and libcurl's handles."""
+        """What waits for the next use: connections to Redis, if there is one, to each origin, and of the web server; and libcurl's
+        handles."""
         pid = self.server.handler.pid
         ports = (*self.cache.ports, *(origin.port for origin in self.origins))
-        return [*(connections_to(pid, port) for port in ports), socket_pairs(pid)]
+        return [*(connections_to(pid, port) for port in ports), connections_of(pid, self.server.handler.socket_path),
+                socket_pairs(pid)]
 
     def at_rest(self):
         """(descriptors but those of resting connections and handles, threads, resident bytes) when nothing is under way any more."""
@@ -214,10 +216,14 @@ class Soak:
             return len(last) > 10 and len(set(last[-10:])) == 1
         # Longer than what was begun may take: patience of waiting requests, leases, connections that nobody uses.
         eventually(steady, "the handler is at rest", within=60)
-        resting = self.resting
+        def counted():
+            # One that rests may be closed between the two countings.
+            files, resting = handler.open_files, self.resting
+            return (files, resting) if handler.open_files == files else None
+        files, resting = eventually(counted, "descriptors are counted")
         assert max(resting) <= RESTING, resting
         *connections, handles = resting
-        return handler.open_files - sum(connections) - 2 * handles, handler.threads, handler.resident
+        return files - sum(connections) - 2 * handles, handler.threads, handler.resident
 
 
 @pytest.fixture

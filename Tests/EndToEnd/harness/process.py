@@ -146,6 +146,13 @@ def socket_pairs(pid):
     return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if len(row) == 7}) // 2
 
 
+def connections_of(pid, path):
+    """How many connections a process has accepted on the Unix socket at `path`."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
+    listening = "00010000"
+    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if row[7:] == [str(path)] and row[3] != listening})
+
+
 def children_of(pid):
     """The process ids whose parent is `pid`."""
     found = []
