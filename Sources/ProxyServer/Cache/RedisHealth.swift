@@ -26,10 +26,7 @@ final class RedisHealth: Sendable {
         var isProbing = false
         /// When a probe last closed it.
         var closedAt: ContinuousClock.Instant?
-        /// When a failure was last said.
-        var saidAt: ContinuousClock.Instant?
-        /// Whether the failure that lasts was.
-        var isSaid = false
+        var news = FailureNews()
         /// The last refusal of a write, and until when none is tried.
         var refusal: (problem: String, until: ContinuousClock.Instant)?
     }
@@ -39,8 +36,6 @@ final class RedisHealth: Sendable {
     private static let writePause = Duration.seconds(1)
     /// One that was well for so long is well.
     private static let probation = Duration.seconds(30)
-    /// What fails again and again, while probes succeed, is said no more often.
-    private static let silence = Duration.seconds(60)
 
     /// `probe` connects and asks what requests ask.
     init(logger: Logger, probe: @escaping @Sendable () throws(RedisError) -> Void) {
@@ -103,7 +98,7 @@ final class RedisHealth: Sendable {
             state.nextProbe = .now + pause
             state.problem = "\(error)"
             isOpen.store(true, ordering: .relaxed)
-            return state.mustSay(isNew: wasClosed, silence: Self.silence)
+            return state.news.mustSay(isNew: wasClosed)
         }
         if mustSay {
             logger.warning("Redis is away; images are served without the cache", metadata: [LogKeys.reason: "\(error)"])
@@ -116,8 +111,8 @@ final class RedisHealth: Sendable {
             if error.reach == .server { return open(error) }
         }
         let wasSaid = state.withLock { state in
-            let wasSaid = state.isSaid
-            state = State(failures: state.failures, closedAt: .now, saidAt: state.saidAt)
+            let wasSaid = state.news.end()
+            state = State(failures: state.failures, closedAt: .now, news: state.news)
             isOpen.store(false, ordering: .relaxed)
             return wasSaid
         }
@@ -128,12 +123,4 @@ final class RedisHealth: Sendable {
 extension RedisHealth.State {
     /// Whether no failure is known of the last `time`.
     fileprivate func isWell(for time: Duration) -> Bool { closedAt.map { .now - $0 > time } ?? true }
-
-    /// Whether a failure is to be said, which then counts as said: what is new, unless something was said a moment ago, and
-    /// what turns out to be more than a moment.
-    fileprivate mutating func mustSay(isNew: Bool, silence: Duration) -> Bool {
-        guard !isSaid, !isNew || saidAt.map({ .now - $0 > silence }) ?? true else { return false }
-        (saidAt, isSaid) = (.now, true)
-        return true
-    }
 }

@@ -14,17 +14,12 @@ final class FileHealth: Sendable {
     private struct State {
         /// Set while it fails: when to try again.
         var nextTry: ContinuousClock.Instant?
-        /// When a failure was last said.
-        var saidAt: ContinuousClock.Instant?
-        /// Whether the failure that lasts was.
-        var isSaid = false
+        var news = FailureNews()
         /// What the last try has failed with.
         var problem: String?
     }
 
     private static let pause = Duration.seconds(1)
-    /// What fails for a moment again and again, while the next try succeeds, is said no more often.
-    private static let silence = Duration.seconds(60)
 
     /// `probe` writes something, and removes it.
     init(logger: Logger, probe: @escaping @Sendable () throws(FileError) -> Void) {
@@ -46,14 +41,15 @@ final class FileHealth: Sendable {
             // It is more than a moment.
             let mustSay = state.withLock { state in
                 state.problem = "\(error)"
-                return Self.mustSay(&state, unless: state.isSaid)
+                return state.news.mustSay(isNew: false)
             }
             if mustSay { say(error) }
             return false
         }
         let wasSaid = state.withLock { state in
-            defer { state = State(saidAt: state.saidAt) }
-            return state.isSaid
+            let wasSaid = state.news.end()
+            state = State(news: state.news)
+            return wasSaid
         }
         if wasSaid { logger.notice("The cache's folder can be used again") }
         return true
@@ -68,15 +64,9 @@ final class FileHealth: Sendable {
         let mustSay = state.withLock { state in
             let isNew = state.nextTry == nil
             (state.nextTry, state.problem) = (.now + Self.pause, "\(error)")
-            return Self.mustSay(&state, unless: !isNew || state.saidAt.map { .now - $0 < Self.silence } ?? false)
+            return isNew && state.news.mustSay(isNew: true)
         }
         if mustSay { say(error) }
-    }
-
-    private static func mustSay(_ state: inout State, unless isSuperfluous: Bool) -> Bool {
-        if isSuperfluous { return false }
-        (state.saidAt, state.isSaid) = (.now, true)
-        return true
     }
 
     private func say(_ error: FileError) {
