@@ -117,14 +117,17 @@ extension Forwarding {
         return .failed(failure)
     }
 
-    /// Tells the other processes what came of it. A HEAD holds no lease while it asks, so that no GET waits for it: with
-    /// `claims` it asks for one now. Touches nothing of the request.
-    private func leave(_ verdict: Verdict?, _ lease: FetchLease?, claims: Bool) {
-        var lease = lease
-        if claims, verdict?.failure != nil, case .granted(let own) = handler.leases.claim(fetch.image.urlText) {
-            lease = own
-        }
-        guard let lease else { return }
+    /// Tells the other processes what came of a HEAD. It holds no lease while it asks, so that no GET waits for it, and asks
+    /// for one now.
+    private func leaveAlone(_ verdict: Verdict?) {
+        guard isHead, !isCacheSlow, verdict?.failure != nil,
+            case .granted(let lease) = handler.leases.claim(fetch.image.urlText)
+        else { return }
+        leave(verdict, lease)
+    }
+
+    /// Tells the other processes what came of it. Touches nothing of the request.
+    private func leave(_ verdict: Verdict?, _ lease: FetchLease) {
         handler.leases.end(lease, leaving: verdict, for: verdict.map { duration(of: $0) } ?? .zero)
     }
 }
@@ -253,9 +256,8 @@ extension Forwarding {
         _ error: ProxyError, _ lease: FetchLease?, _ leader: Miss?, _ followers: [Miss], isKnown: Bool = false
     ) {
         if case .upstream(.missing) = error, fetch.stale != nil { services.cache?.remove(fetch.image.urlText) }
-        // A HEAD has no lease that others wait for: they hear of it before its client does, who may ask again at once.
-        let isToldFirst = lease == nil && isHead && !isCacheSlow
-        if isToldFirst, !isKnown { leave(Verdict(error), nil, claims: true) }
+        // Where there is no lease that others wait for, they hear of it before the client does, who may ask again at once.
+        if !isKnown, lease == nil { leaveAlone(Verdict(error)) }
         // The one who led has left; the others begin anew.
         if error == .clientGone {
             handler.resume(followers)
@@ -263,8 +265,8 @@ extension Forwarding {
             for miss in followers { end(miss, error, isKnown) }
         }
         if let leader { end(leader, error, isKnown) }
-        // Else other processes hear of it behind the response. Who asks there before they do waits for the lease, and then hears.
-        if !isToldFirst, !isKnown { leave(Verdict(error), lease, claims: false) }
+        // Else they hear of it behind the response: who asks there before that waits for the lease, and then hears.
+        if !isKnown, let lease { leave(Verdict(error), lease) }
     }
 
     /// How long a verdict holds; a missing image, as long as the configuration says.

@@ -26,11 +26,11 @@ final class ChunkMemory: Sendable {
 
     /// An empty array with room for `capacity` bytes, and perhaps for more.
     func take(_ capacity: Int) -> [UInt8] {
-        let spare = capacity < Self.leastCapacity ? nil : state.withLock { $0.take(capacity) }
-        if let spare { return spare }
+        let isLarge = capacity >= Self.leastCapacity
+        if isLarge, let spare = state.withLock({ $0.take(capacity) }) { return spare }
         var new: [UInt8] = []
         new.reserveCapacity(capacity)
-        if capacity >= Self.leastCapacity { Self.populate(&new) }
+        if isLarge { Self.populate(&new) }
         return new
     }
 
