@@ -142,15 +142,19 @@ def _count_descriptors(pid, wanted):
 
 def socket_pairs(pid):
     """How many pairs of Unix sockets without a name a process has: libcurl has one for each of its handles, to wake it by."""
-    rows = [line.split() for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
-    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if len(row) == 7}) // 2
+    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in _unix_sockets(pid) if len(row) == 7}) // 2
 
 
 def connections_of(pid, path):
     """How many connections a process has accepted on the Unix socket at `path`."""
-    rows = [line.split() for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
     listening = "00010000"
-    return _count_descriptors(pid, {f"socket:[{row[6]}]" for row in rows if row[7:] == [str(path)] and row[3] != listening})
+    return _count_descriptors(pid, {
+        f"socket:[{row[6]}]" for row in _unix_sockets(pid) if row[7:] == [str(path)] and row[3] != listening})
+
+
+def _unix_sockets(pid):
+    """The Unix sockets that a process can see, of everybody, each as the words of its line (proc(5), /proc/net/unix)."""
+    return [line.split() for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
 
 
 def children_of(pid):
