@@ -49,14 +49,13 @@ struct ImageExchange {
     /// Answers from the cache what may be answered from it.
     func answer(_ image: ImageRequest) throws(ProxyError) -> Answer {
         let mustValidate = mustValidate
-        guard let cached = lookup(image) else {
-            return .missing(Miss(exchange: exchange, image: image, mustValidate: mustValidate))
-        }
+        var absent: Answer { .missing(Miss(exchange: exchange, image: image, mustValidate: mustValidate)) }
+        guard let cached = lookup(image) else { return absent }
         let now = services.clock()
         let stored = cached.stored
         let use = stored.use(at: now)
         if use == .fresh || use == .staleWhileRevalidate, !mustValidate {
-            try send(cached, .hit(freshnessLeft: stored.freshnessLeft(at: now)))
+            guard try send(cached, of: image, .hit(freshnessLeft: stored.freshnessLeft(at: now))) else { return absent }
             let isDue = use != .fresh || services.refreshAhead.isDue(cached, stored, at: now)
             return .sent(refreshing: isDue ? StaleImage(cached, stored, at: now) : nil)
         }
@@ -75,8 +74,7 @@ struct ImageExchange {
     ) throws(ProxyError) -> Bool {
         guard let cached = lookup(image) else { return false }
         guard use(cached.stored.use(at: services.clock())) else { return false }
-        try send(cached, status, mayBeKept: mayBeKept)
-        return true
+        return try send(cached, of: image, status, mayBeKept: mayBeKept)
     }
 
     /// Whether the client wants to hear from the origin, and is heard (RFC 9111, 5.2.1.4; 5.4).
@@ -96,29 +94,41 @@ struct ImageExchange {
         exchange.record.cacheTime = .now - start
         switch lookup {
         case .hit(let cached) where services.serves(cached.type): return cached
-        case .damaged(let reason):
-            guard !exchange.hasMetDamage else { return nil }
-            exchange.hasMetDamage = true
-            services.damaged(image, reason: reason, requestID: exchange.record.requestID)
+        case .damaged(let reason): note(damage: reason, of: image)
         // A hit of a type that is not served here was stored under other rules than ours.
         case .hit, .absent, .unavailable: break
         }
         return nil
     }
 
-    /// A hit, decoded as it is written.
-    private func send(_ image: CachedImage, _ status: CacheStatus, mayBeKept: Bool = true) throws(ProxyError) {
-        let response = services.responder.response(to: exchange, image, status, mayBeKept: mayBeKept)
+    private func note(damage: String, of image: ImageRequest) {
+        guard !exchange.hasMetDamage else { return }
+        exchange.hasMetDamage = true
+        services.damaged(image, reason: damage, requestID: exchange.record.requestID)
+    }
+
+    /// A hit, decoded as it is written. False when it turns out damaged before anything of it has gone out: it is none then.
+    private func send(
+        _ cached: CachedImage, of image: ImageRequest, _ status: CacheStatus, mayBeKept: Bool = true
+    ) throws(ProxyError) -> Bool {
+        let response = services.responder.response(to: exchange, cached, status, mayBeKept: mayBeKept)
         if let handover = services.handover, response.head.status == 200,
-            let name = handover.name(of: image, for: exchange)
+            let name = handover.name(of: cached, for: exchange)
         {
-            return try writer.handOver(handover.head(response.head, naming: name), size: image.size)
+            try writer.handOver(handover.head(response.head, naming: name), size: cached.size)
+            return true
         }
         writer.begin(response.head, as: response.headBytes)
-        guard !response.body.isEmpty, !writer.dropsBody else { return try writer.flush() }
-        let isWhole = try image.body.forEachPiece(in: response.body) { piece throws(ProxyError) in
+        guard !response.body.isEmpty, !writer.dropsBody else {
+            try writer.flush()
+            return true
+        }
+        let isWhole = try cached.body.forEachPiece(in: response.body) { piece throws(ProxyError) in
             try writer.write(piece)
         }
-        guard isWhole else { throw .upstream(.broken) }
+        guard !isWhole else { return true }
+        guard !writer.hasBegun else { throw .upstream(.broken) }
+        note(damage: "broken-off", of: image)
+        return false
     }
 }

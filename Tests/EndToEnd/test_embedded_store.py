@@ -167,6 +167,21 @@ def test_a_large_file_that_is_damaged_is_cut_once_and_never_whole(serve, files, 
     eventually(lambda: server.client.get(url).is_hit, "another has taken its place")
 
 
+def test_what_is_found_damaged_before_any_of_it_has_gone_out_is_a_miss(serve, files, origin):
+    server = serve()
+    image = png_of_size(200_000, seed=7)
+    url = fetch_and_store(server, files, origin, image)
+    path = files.path(url)
+    assert server.client.get(url).is_hit
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    answer = server.client.get(url)
+    assert (answer.status, answer.body == image, answer.complete, answer.is_hit) == (200, True, True, False)
+    assert "is damaged" in server.log()
+    eventually(lambda: server.client.get(url).is_hit, "another has taken its place")
+
+
 @pytest.mark.parametrize("make", ["html", "label", "link", "pipe", "folder"])
 def test_a_poisoned_folder_serves_no_html(serve, files, origin, new_folder, make):
     server = serve()

@@ -118,6 +118,16 @@ def test_a_known_record_that_is_damaged_is_replaced(large_hit):
     assert "is damaged" in server.log()
 
 
+@pytest.mark.parametrize("large_hit", ["json"], indirect=True)
+def test_a_known_record_that_is_damaged_before_the_part_that_is_wanted_is_a_miss(large_hit):
+    server, _, client, url = large_hit
+    client("SETRANGE", f"image-proxy:{url}", 700_000, "!")
+    answer = server.client.get(url, headers={"Range": "bytes=2000000-2000099"})
+    assert answer.complete and answer.body == (LARGE if answer.status == 200 else LARGE[2_000_000:2_000_100])
+    assert not answer.is_hit and "is damaged" in server.log()
+    eventually(lambda: server.client.get(url).is_hit, "another has taken its place")
+
+
 # MARK: leases
 
 def test_a_redis_that_grants_every_lease(new_folder, settings, redis, lying, origin):

@@ -146,10 +146,11 @@ def socket_pairs(pid):
 
 
 def connections_of(pid, path):
-    """How many connections a process has accepted on the Unix socket at `path`."""
-    listening = "00010000"
+    """How many connections a process has accepted on the Unix socket at `path`. The kernel knows that by the name under which it
+    was bound: the same, with the process id behind it."""
+    listening, bound = "00010000", [f"{path}.{pid}"]
     return _count_descriptors(pid, {
-        f"socket:[{row[6]}]" for row in _unix_sockets(pid) if row[7:] == [str(path)] and row[3] != listening})
+        f"socket:[{row[6]}]" for row in _unix_sockets(pid) if row[7:] == bound and row[3] != listening})
 
 
 def _unix_sockets(pid):

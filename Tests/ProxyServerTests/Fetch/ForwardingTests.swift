@@ -55,6 +55,34 @@ extension ForwardingTests {
     }
 }
 
+// MARK: - Damage
+
+extension ForwardingTests {
+    @Test func aHitThatIsFoundDamagedBeforeAnyOfItHasGoneOutIsAMiss() throws {
+        let origin = try origin()
+        bench.keep(Self.old, of: origin.url(), left: 60)
+        bench.tier.breakOff(after: 0)
+        expect(bench.handle(origin.url()), Self.image, Self.fetched)
+        #expect(bench.settle())
+        #expect(bench.metrics.damagedRecords.count == 1)
+        #expect(bench.tier[origin.url()]?.bytes == Self.image)
+    }
+
+    @Test func aStaleHitThatIsFoundDamagedIsAskedForAnew() throws {
+        let origin = try HeldOrigin { connection, _ in
+            connection.send("304 Not Modified", "ETag: \"a\"")
+        }
+        bench.keep(Self.old, of: origin.url(), left: -1)
+        bench.tier.breakOff(after: 0)
+        let request = bench.handle(origin.url())
+        #expect(bench.settle())
+        // The origin says that it is unchanged, twice, and nobody has it.
+        #expect(request.response.status == 502)
+        #expect(request.ends == [.finished])
+        #expect(origin.requests.count == 2)
+    }
+}
+
 // MARK: - Leases
 
 extension ForwardingTests {
