@@ -9,7 +9,7 @@ FUZZ ?= 60
 SOAK ?= 300
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## build .build/release/image-proxy
 	@scripts/install-dependencies build
@@ -54,6 +54,9 @@ bench-quick: ## the same in two minutes, with fewer sizes and rounds: Benchmarks
 	swift build -c release --product image-proxy
 	@Benchmarks/run.py --quick
 
+bench-eviction: ## simulate what the cache in memory answers, by the rule that says what leaves it: Benchmarks/results/eviction.md
+	@Benchmarks/eviction.py
+
 dist: ## make a tarball for shared hosting, with an executable that needs little: .build/packages
 	@scripts/install-dependencies build package
 	@scripts/check-swift
@@ -74,4 +77,4 @@ clean: ## remove what was built
 	find Tests scripts Benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-asan test-tsan fuzz soak bench bench-quick dist deb lint clean
+.PHONY: help build run test test-asan test-tsan fuzz soak bench bench-quick bench-eviction dist deb lint clean

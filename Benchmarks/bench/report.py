@@ -24,7 +24,7 @@ def tell(figures, chart):
         "# image-proxy, measured as a whole",
         f"{figures['date']}, `{figures['command']}`, {figures['seconds']} seconds. Made by `make bench`; do not edit.",
         f"![Hits, misses and memory beside nginx and Node]({chart})",
-        "## Machine", _table(["", ""], figures["machine"]), "## How", SETTINGS + _noise(figures.get("hits")),
+        "## Machine", table(["", ""], figures["machine"]), "## How", SETTINGS + _noise(figures.get("hits")),
         *_hits(figures.get("hits")), *_misses(figures.get("misses")), *_memory(figures.get("memory")),
         *_stampede(figures.get("stampede")), *_cgi(figures.get("cgi")), *_records(figures.get("records")),
         *_failures(figures), *_false_variants(figures), "## To reach", _targets(figures),
@@ -61,7 +61,7 @@ def _false_variants(figures):
         yield "\n".join(f"- **{peer}**: {why}. No target is judged by its rows." for peer, why in found.items())
 
 
-def _table(head, rows):
+def table(head, rows):
     """The first column is text, the others are numbers."""
     lines = [head, ["---"] + ["---:" if any(head) else "---"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
@@ -93,7 +93,7 @@ def _hits(rows):
         yield f"### {size_text(size)}"
         base = get(find(rows, peer="proxy_cache", size=size), "rates")
         node = get(find(rows, peer="node", size=size), "rates")
-        yield _table(
+        yield table(
             ["", "requests/s", "over proxy_cache", "over Node", "us server", "us handler", "us Redis", "us in all",
              "p50 ms", "p99 ms"],
             [_hit_cells(row, base, node) for row in rows if row["size"] == size])
@@ -121,10 +121,10 @@ def _misses(misses):
         sizes = sorted({row["size"] for row in rows})
         peers = list(dict.fromkeys((row["peer"], row["label"]) for row in rows))
         head = [""] + [f"{size_text(size)} {what}" for size in sizes for what in ("first", "total", "over proxy_pass")]
-        yield _table(head, [[label, *_miss_cells(rows, peer, origin, sizes)] for peer, label in peers])
+        yield table(head, [[label, *_miss_cells(rows, peer, origin, sizes)] for peer, label in peers])
     yield f"### 50 KB, fast origin, {CONNECTIONS} connections"
     base = get(find(misses["loaded"], peer="proxy_pass"), "rates")
-    yield _table(["", "requests/s", "over proxy_pass", "us server", "us handler", "us Redis", "us in all"],
+    yield table(["", "requests/s", "over proxy_pass", "us server", "us handler", "us Redis", "us in all"],
                  [_loaded_cells(row, base) for row in misses["loaded"]])
     yield "What is still done for the cache after the response is in the microseconds."
 
@@ -155,11 +155,11 @@ def _memory(memory):
     yield "## Memory"
     yield ("Resident MB (VmRSS), and the peak (VmHWM) of a process started for that crowd. What nginx writes to "
            "temporary files is not in it.")
-    yield _table(["idle, after the first requests", "MB"],
+    yield table(["idle, after the first requests", "MB"],
                  [[row["label"], _megabytes(row["resident"])] for row in memory["idle"]])
     for key in dict.fromkeys(row["crowd"] for row in memory["crowds"]):
         rows = [row for row in memory["crowds"] if row["crowd"] == key]
-        yield _table([rows[0]["title"], "idle", "peak", "above idle", "after", "nginx above idle", "Redis above idle",
+        yield table([rows[0]["title"], "idle", "peak", "above idle", "after", "nginx above idle", "Redis above idle",
                       "images then in Redis", "s"],
                      [_crowd_cells(row) for row in rows])
 
@@ -187,7 +187,7 @@ def _stampede(rows):
     yield "## Stampede"
     yield ("1,000 clients, one URL of 50 KB that nobody has, an origin that takes 1 s. ms, medians of rounds; the "
            "kernel's time stamps of arrival.")
-    yield _table(["", "requests at the origin", "the leader's first byte", "median first byte after it",
+    yield table(["", "requests at the origin", "the leader's first byte", "median first byte after it",
                   "last first byte after it", "all served, s"], [_stampede_cells(row) for row in rows])
 
 
@@ -202,7 +202,7 @@ def _cgi(rows):
     if not rows:
         return
     yield "## Plain CGI"
-    yield _table(["a process for each request", "runs", "processor ms", "wall ms"],
+    yield table(["a process for each request", "runs", "processor ms", "wall ms"],
                  [[row["label"], len(row["cpu"]), _two(median(row["cpu"])), _two(median(row["wall"]))] for row in rows])
 
 
@@ -210,7 +210,7 @@ def _records(rows):
     if not rows:
         return
     yield "## Redis bytes for each byte of an image"
-    yield _table(["", "image", "STRLEN", "MEMORY USAGE"],
+    yield table(["", "image", "STRLEN", "MEMORY USAGE"],
                  [[row["label"], size_text(row["size"]), _number(row.get("value"), "{:.3f}"),
                    _number(row.get("memory"), "{:.3f}")] for row in rows])
 
@@ -223,4 +223,4 @@ def _targets(figures):
         title = target.title + (f" ({target.detail})" if target.detail else "")
         rows.append([title, f"{sign}{target.required:g}{unit}", f"{sign}{target.aim:g}{unit}",
                      _two(target.measured) + (unit if target.measured is not None else ""), f"**{target.verdict}**"])
-    return _table(["", "at least", "aim", "measured", ""], rows)
+    return table(["", "at least", "aim", "measured", ""], rows)
