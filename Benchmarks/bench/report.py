@@ -202,8 +202,18 @@ def _cgi(rows):
     if not rows:
         return
     yield "## Plain CGI"
-    yield table(["a process for each request", "runs", "processor ms", "wall ms"],
-                 [[row["label"], len(row["cpu"]), _two(median(row["cpu"])), _two(median(row["wall"]))] for row in rows])
+    yield "A process for each request, one of each kind in turn; medians. What a row adds is to the row that it names."
+    names = {"floor": "/bin/true", "version": "--version", "refused": "the 400"}
+    yield table(["a process for each request", "runs", "processor ms", "wall ms", "adds, processor ms"],
+                [_cgi_cells(row, find(rows, key=row.get("over")), names.get(row.get("over"))) for row in rows])
+
+
+def _cgi_cells(row, base, base_name):
+    if row["failed"]:
+        return [row["label"], "failed", "", "", ""]
+    processor = median(row["cpu"])
+    adds = f"{_two(processor - median(base['cpu']))} to {base_name}" if base and base["cpu"] else ""
+    return [row["label"], len(row["cpu"]), _two(processor), _two(median(row["wall"])), adds]
 
 
 def _records(rows):
