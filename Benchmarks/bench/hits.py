@@ -80,7 +80,8 @@ class _HitRow:
             wrk.in_turn(self.peer.port, 1, self.paths)
 
     def check_again(self):
-        expect_image(self.stage, self.peer, f"fast/{self.names[0]}")
+        for name in self.names:
+            expect_image(self.stage, self.peer, f"fast/{name}")
 
     def run(self, seconds):
         pids = self.peer.pids()

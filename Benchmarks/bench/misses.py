@@ -93,3 +93,4 @@ def _load_one(stage, peer, row):
     wait_until_idle([pid for group in pids.values() for pid in group])
     for role, microseconds in meter.spent().items():
         row["cpu"].setdefault(role, []).append(microseconds / load.requests)
+    expect_image(stage, peer, new_place(place))
