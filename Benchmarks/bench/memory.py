@@ -1,4 +1,4 @@
-"""Memory: idle, and the peak above idle in a crowd of large images. A fresh process for each crowd."""
+"""Memory: idle, and the peak above idle in a crowd of large images. A fresh process for each crowd, and one crowd."""
 
 import time
 
@@ -16,9 +16,10 @@ DATABASES = (JSON_DATABASE, NODE_DATABASE, UNGATED_DATABASE)
 
 # (key, what it is, the place asked for, the clients' rate, whether the images are in Redis before)
 CROWDS = [
-    ("slow", f"{CLIENTS} slow clients (4 MB/s), misses of 10 MB from an origin at 20 MiB/s",
+    ("slow", f"{CLIENTS} slow clients (4 MB/s), misses of 10 MB from an origin at 20 MiB/s, memory tier off",
      LARGE, "paced", CLIENT_RATE, False),
-    ("cacheable", f"{CLIENTS} misses of 4.9 MB at once, fast origin, fast clients", CACHEABLE, "fast", None, False),
+    ("cacheable", f"{CLIENTS} misses of 4.9 MB at once, fast origin, fast clients, memory tier off",
+     CACHEABLE, "fast", None, False),
     ("hits", f"{CLIENTS} hits of 4.9 MB from Redis at once, slow clients, memory tier off", CACHEABLE, "fast",
      CLIENT_RATE, True),
 ]

@@ -5,15 +5,20 @@ from .images import size_text
 from .plan import CONNECTIONS
 from .targets import evaluate
 
-SETTINGS = f"""\
+SETTINGS = """\
 - One machine, one run, loopback only; Redis, nginx and their caches on tmpfs. The rounds are interleaved: each peer
   is measured once before any is measured again. A rate is a median of rounds, a ratio that of the ratios in a round.
-- Load: `wrk -t1 -c{CONNECTIONS}`, keep-alive, 16 images of a size in turn (4 of 4 MB). wrk shares the processors with
+{rounds}\
+- Load: `wrk -t1 -c{connections}`, keep-alive, 16 images of a size in turn (4 of 4 MB). wrk shares the processors with
   what it measures.
-- Images: PNGs of noise. Every peer's miss and hits were compared byte for byte before it was measured, and once after.
+- Images: PNGs of noise. Every peer's miss and hits were compared byte for byte before it was measured, and every image
+  once after. Misses one at a time, the clients of a crowd and CGI hits were all compared; misses under load before and after.
 - nginx: one worker process, `sendfile on`, no access log. In front of the handler: the files in `deploy/nginx`.
-- The handler: defaults but for what a row names, and `LOG_LEVEL=warning`: no other peer writes a line for each request.
-- Node: one process, `node:http` and a Redis client of 60 lines, doing what the TypeScript application did.
+- The handler: defaults but for what a row or a title names; the memory tier is off in the rows of Redis, so that each hit
+  is one of Redis, and in all crowds of Memory. `LOG_LEVEL=warning`: no other peer writes a line for each request.
+- Node: one process, `node:http` and a Redis client of 60 lines, doing what the TypeScript application did. Its size gate is
+  asked before an image is stored and not before it is served: a hit before the gate is the same code, and no image of
+  the hits is above it, so there is one row of Node for both.
 - us: microseconds of processor time a request, user and system, of all threads, from `/proc/PID/stat`. On a busy
   machine this is the steadier figure. MB is 10^6 bytes."""
 
@@ -24,7 +29,7 @@ def tell(figures, chart):
         "# image-proxy, measured as a whole",
         f"{figures['date']}, `{figures['command']}`, {figures['seconds']} seconds. Made by `make bench`; do not edit.",
         f"![Hits, misses and memory beside nginx and Node]({chart})",
-        "## Machine", table(["", ""], figures["machine"]), "## How", SETTINGS + _noise(figures.get("hits")),
+        "## Machine", table(["", ""], figures["machine"]), "## How", _how(figures),
         *_hits(figures.get("hits")), *_misses(figures.get("misses")), *_memory(figures.get("memory")),
         *_stampede(figures.get("stampede")), *_cgi(figures.get("cgi")), *_records(figures.get("records")),
         *_failures(figures), *_false_variants(figures), "## To reach", _targets(figures),
@@ -77,12 +82,33 @@ def _two(value):
     return _number(value, "{:,.2f}" if size < 10 else "{:,.1f}" if size < 100 else "{:,.0f}")
 
 
+def _how(figures):
+    return SETTINGS.format(connections=CONNECTIONS, rounds=_rounds(figures)) + _noise(figures.get("hits"))
+
+
 def _noise(rows):
     shares = [share for row in rows or [] for share in row["elsewhere"]]
     if not shares:
         return ""
     return (f"\n- During the hits {median(shares):.0%} of the processors' time (median; at most {max(shares):.0%}) went to "
             "the rest of the machine.")
+
+
+def _rounds(figures):
+    """How often each part was measured, as far as it was."""
+    misses = figures.get("misses") or {}
+
+    def count(rows, name, **wanted):
+        return max((len(row[name]) for row in rows or [] if wanted.items() <= row.items()), default=0)
+    parts = [("hits", count(figures.get("hits"), "rates")),
+             ("misses one at a time from the fast origin", count(misses.get("timed"), "total", origin="fast")),
+             ("from the slow one", count(misses.get("timed"), "total", origin="paced")),
+             ("misses under load", count(misses.get("loaded"), "rates")),
+             ("stampede", count(figures.get("stampede"), "asked")),
+             ("CGI", count(figures.get("cgi"), "cpu"))]
+    told = ", ".join(f"{name} {rounds}" for name, rounds in parts if rounds)
+    return ((f"- Rounds: {told}.\n" if told else "")
+            + "- Memory and Redis bytes are one sample each, not medians: one process, one crowd, one image.\n")
 
 
 def _hits(rows):
