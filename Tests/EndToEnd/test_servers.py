@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from harness import behaviours
-from harness.front import Front
-from harness.http import proxied
+from harness.front import APACHE, Front
+from harness.http import MOUNT, proxied
 from harness.images import MIB, png_of_size
 from harness.waiting import eventually
 
@@ -144,7 +144,8 @@ def test_requests_for_one_image_at_once(front, origin):
 
 
 @pytest.mark.parametrize("kind, options", [
-    ("nginx", {"on": ("limit", "referer")}), ("nginx", {"on": ("limit", "referer", "cache")}), ("lighttpd", {"referer": True}),
+    ("nginx", {"on": ("limit", "referer")}), ("nginx", {"on": ("limit", "referer", "cache")}),
+    *((kind, {"referer": True}) for kind in ("lighttpd", *APACHE)),
 ])
 def test_the_server_accepts_its_limits(new_folder, kind, options):
     done = Front(kind, new_folder(), {}, **options).server.check()
@@ -161,14 +162,68 @@ def test_nginx_limits_the_rate_of_a_client(start, origin):
     assert any(server.client.get(url).status == 429 for _ in range(2_000))
 
 
+@pytest.mark.parametrize("kind, options", [
+    ("nginx", {"on": ("referer",)}), *((kind, {"referer": True}) for kind in ("lighttpd", *APACHE)),
+])
 @pytest.mark.parametrize("referer, is_allowed", [
     (None, True), ("https://www.example.com/page", True), ("https://example.com.evil.test/", False),
     ("https://evil.test/www.example.com/", False), ("https://evil.test/", False),
 ])
-@pytest.mark.parametrize("kind, options", [("nginx", {"on": ("referer",)}), ("lighttpd", {"referer": True})])
 def test_whose_pages_may_show_images(start, origin, kind, options, referer, is_allowed):
     server = start(kind, options=options)
+    assert_shown(server, origin, referer, is_allowed)
+
+
+OF_APACHE = [
+    ("", True), ("a word without a page", True), ("HTTPS://WWW.Example.COM", True), ("http://a.b.example.com:8080/page", True),
+    ("http://127.0.0.1/page", True), ("https://127.0.0.1:8080", True), ("http://127.0.0.1.evil.test/", False),
+    ("http://evil.test/?http://127.0.0.1/", False), ("http://evil127.0.0.1/", False), ("http://127.0.0.1@evil.test/", False),
+    ("https://evil-example.com/", False), ("https://evil.test/.example.com/", False), ("https://evil.test?.example.com/", False),
+    ("https://www.example.com@evil.test/", False), ("https://wwwXexampleXcom/", False), ("https://", False),
+]
+
+
+@pytest.mark.parametrize("kind", APACHE)
+def test_whose_pages_may_show_images_of_apache(start, origin, kind):
+    """Also those of the server itself, by the name that it was asked by."""
+    server = start(kind, options={"referer": True})
+    for referer, is_allowed in OF_APACHE:
+        assert_shown(server, origin, referer, is_allowed)
+
+
+def assert_shown(server, origin, referer, is_allowed):
     url = origin.serve(behaviours.image(BODY))
-    answer = server.client.get(url, headers={"Referer": referer} if referer else {})
-    assert answer.status == (200 if is_allowed else 403)
+    answer = server.client.get(url, headers={} if referer is None else {"Referer": referer})
+    assert (answer.status, answer.body == BODY) == ((200, True) if is_allowed else (403, False)), referer
     assert bool(origin.requests_for(url)) == is_allowed
+
+
+@pytest.mark.parametrize("kind", [kind for kind in APACHE if kind.startswith("shared")])
+def test_the_name_of_the_program_is_no_way_around_it(start, origin, kind):
+    """On a web host it is an address, too."""
+    server = start(kind, options={"referer": True})
+    url = origin.serve(behaviours.image(BODY))
+    for name in ("", ".fcgi"):
+        for beneath in ("", "/", "/health"):
+            path = proxied(url).replace(MOUNT, f"{MOUNT}{name}{beneath}")
+            answer = server.client.request("GET", path, headers={"Referer": "https://evil.test/"})
+            assert answer.status == 403 and not origin.requests_for(url), path
+
+
+@pytest.mark.parametrize("kind", ["apache", "apache-cgi"])
+def test_whose_pages_may_show_images_is_of_no_other_address(start, kind):
+    server = start(kind, options={"referer": True})
+    (server.server.root / "page.html").write_text("a page")
+    assert server.client.request("GET", "/page.html", headers={"Referer": "https://evil.test/"}).status == 200
+
+
+@pytest.mark.parametrize("kind", ["apache", "apache-cgi"])
+def test_what_apache_denies_anyway_stays_denied(start, kind):
+    server = start(kind, options={"referer": True})
+    assert server.client.endpoint("health").status == 200
+    server.server.stop()
+    configuration = server.server.configuration
+    configuration.write_text(configuration.read_text().replace("Require all granted", "Require all denied"))
+    server.server.start()
+    for referer in ("", "https://www.example.com/"):
+        assert server.client.endpoint("health", headers={"Referer": referer}).status == 403

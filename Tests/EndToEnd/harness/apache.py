@@ -60,10 +60,10 @@ class Apache(ManagedProcess):
     """Apache in the foreground. Of the kinds, `apache` speaks to a handler at `handler_socket`, `apache-cgi` runs
     `executable`, and the two shared ones serve a folder as one uploads it to a web host: `site` if there is one already,
     else one that is made of `executable` and `configuration_file`. `handover` is the folder of the cache whose files
-    Apache sends itself."""
+    Apache sends itself. `referer` limits whose pages may show images."""
 
     def __init__(self, folder, kind, handler_socket=None, executable=None, configuration_file=None, root=None, site=None,
-                 handover=None):
+                 handover=None, referer=False):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.root = root or folder / "root"
@@ -72,10 +72,12 @@ class Apache(ManagedProcess):
         self.handler_log = folder / "error.log"
         (folder / "fcgid").mkdir(exist_ok=True)
         if kind.startswith("shared"):
-            self._upload(site or self._unpacked(folder / "unpacked", executable), configuration_file)
+            self._upload(site or self._unpacked(folder / "unpacked", executable), configuration_file, referer)
             project = ""
         else:
             project = self._installed(kind, handler_socket, executable, configuration_file)
+            if referer:
+                project += (DEPLOY / "apache" / "image-proxy-referer.conf").read_text()
         modules, settings = KINDS[kind]
         if handover:
             modules += ("xsendfile",)
@@ -110,10 +112,13 @@ class Apache(ManagedProcess):
         shutil.copy(executable, folder / "image-proxy.fcgi")
         return folder
 
-    def _upload(self, site, configuration_file):
-        """FTP would do it so: the folder, and then the configuration that the user has written."""
+    def _upload(self, site, configuration_file, referer):
+        """FTP would do it so: the folder, and then what the user has written in it."""
         shutil.copytree(site, self.root / "api")
         shutil.copy(configuration_file, self.root / "api" / "image-proxy.conf")
+        if referer:
+            rules = self.root / "api" / ".htaccess"
+            rules.write_text(rules.read_text().replace("\n#referer ", "\n"))
 
     def check(self):
         """What `apache2 -t` says of the configuration."""
