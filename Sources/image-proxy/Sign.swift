@@ -82,6 +82,7 @@ enum Sign {
         case .noEncryptionKey: "IMAGE_PROXY_IMGPROXY_SOURCE_URL_ENCRYPTION_KEY is not set"
         case .cannotExpire: "a URL of \(dialect.rawValue) cannot expire"
         case .cannotBeWritten: "\(dialect.rawValue) has no way to write this URL: escape what is no URI character in it"
+        case .fragment: "a URL of \(dialect.rawValue) has no fragment: leave out what is behind the #"
         case .unavailable: "libcrypto cannot be loaded"
         }
     }

@@ -89,6 +89,20 @@ def test_a_language_s_own_hmac_signs(get, origin):
     assert get(f"{proxied(url)}&e={expires}&s={signature}").body == BODY
 
 
+def test_what_one_dialect_has_signed_is_nothing_else_in_another(get, origin):
+    """What willnorris signs is the URL with its options for a fragment. In our own form that would be the URL, for ever."""
+    url = origin.serve(behaviours.image(BODY))
+    expired = int(time.time()) - 60
+    path = sign(url, "willnorris", "--expires", str(expired))
+    signature = path[len(MOUNT) + 1:].partition("/")[0].partition(",s")[2]
+    for query in (f"?url={quote(f'{url}#0x0,vu{expired}', safe='')}&s={signature}", f"/s{signature}/{url}#0x0,vu{expired}",
+                  f"/s{signature}/{url}%230x0,vu{expired}", f"/s{signature}/{url}"):
+        assert get(MOUNT + query).status in (400, 403), query
+    assert origin.requests_for(url) == []
+    failed = run("sign", f"{url}#part", "--config", "/dev/null", settings=KEYS)
+    assert failed.returncode == 1 and "fragment" in failed.stderr
+
+
 def test_what_is_not_signed_is_refused_and_asks_nobody(get, origin):
     url = origin.serve(behaviours.image(BODY))
     other = origin.serve(behaviours.image(BODY))

@@ -32,6 +32,15 @@ struct SignedClaim {
         self.content = Result { () throws(ImageRequestError) in try content() }
     }
 
+    /// The source at a URL in a dialect that `sharesKeysAndHash`. What willnorris signs ends in a fragment, which has the
+    /// options: in our own form that would be a URL without them, valid for ever. So one with a fragment is none.
+    static func source(withoutFragment url: [UInt8]) throws(ImageRequestError) -> Source {
+        guard !hasFragment(url) else { throw .denied(.signature) }
+        return .url(url)
+    }
+
+    static func hasFragment(_ url: some Collection<UInt8>) -> Bool { url.contains(UInt8(ascii: "#")) }
+
     /// A time as signed URLs have it: Unix seconds, as digits without leading zeros.
     static func time(_ text: some Collection<UInt8>) throws(ImageRequestError) -> Int64 {
         guard 1...12 ~= text.count, text.first != UInt8(ascii: "0"), text.allSatisfy(URIText.isDigit) else {
@@ -55,6 +64,15 @@ extension Configuration.Dialect {
         switch self {
         case .own, .imgproxy, .willnorris: true
         case .camo, .thumbor: false
+        }
+    }
+
+    /// Whether a signature of it may be one of another dialect, too.
+    var sharesKeysAndHash: Bool {
+        switch self {
+        case .own, .willnorris: true
+        // Keys of its own; and two that sign nothing but the URL, and the options before it.
+        case .imgproxy, .camo, .thumbor: false
         }
     }
 

@@ -34,6 +34,7 @@ public struct URLSigner: Sendable {
     /// The path and query, behind the mount point, that ask for `url`; until `expires`, in Unix seconds, if it is given.
     public func sign(_ url: String, as form: Form, expires: Int64? = nil) throws(SigningFailure) -> String {
         guard expires == nil || form.dialect.canExpire else { throw .cannotExpire }
+        if form.dialect.sharesKeysAndHash, SignedClaim.hasFragment(url.utf8) { throw .fragment }
         let bytes = Array(url.utf8)
         switch form {
         case .own: return try signOwn(url, expires)
@@ -60,6 +61,8 @@ public enum SigningFailure: Error, Sendable, Hashable {
     case cannotExpire
     /// The dialect has no way to write this URL.
     case cannotBeWritten
+    /// The URL has a fragment, which the dialect does not take; nobody is ever asked for one.
+    case fragment
     /// The cryptographic library cannot be loaded.
     case unavailable
 }

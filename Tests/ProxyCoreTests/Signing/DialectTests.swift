@@ -205,6 +205,24 @@ import Testing
         #expect(outcome(signing, "/p/\(path)", seconds: 1_700_000_001) == .failure(.denied(.signatureExpired)))
     }
 
+    /// What willnorris signs is the URL with the options as its fragment: that is no URL of anybody's.
+    @Test("options that were signed stay options", arguments: ["vu1700000000", "100x200", "r90"])
+    func optionsAsFragment(_ option: String) throws {
+        let signing = SigningSamples.signing(Configuration.Dialect.allCases)
+        let url = "\(Self.image)?x=1#\(WillnorrisDialect.canonical([option]))"
+        let code = try #require(RealPrimitives().code(.sha256, key: Array("first".utf8), Array(url.utf8)))
+        let signature = Base64URL.encode(code)
+        let asked = [
+            "/p/\(option),s\(signature)/\(Self.image)?x=1",
+            "/p?url=\(PercentEncoding.encodeComponent(url))&s=\(signature)",
+            "/p/s\(signature)/\(url)", "/p/s\(signature)/\(Self.image)?x=1%23\(WillnorrisDialect.canonical([option]))",
+        ]
+        for target in asked {
+            #expect((try? outcome(signing, target, seconds: 1_700_000_001).get()) == nil, "\(target)")
+        }
+        #expect(outcome(signing, asked[1]) == .failure(.denied(.signature)))
+    }
+
     @Test(
         "wherever it is mounted",
         arguments: ["/", "/p/", "/api/image-proxy/", "/a/b/c/d/e/", "//", "http://host/p/", "/he%61lth/"])

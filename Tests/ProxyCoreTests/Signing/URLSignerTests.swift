@@ -24,13 +24,24 @@ import Testing
 
     @Test("a text that is no URI comes back where it can be written", arguments: URLSigner.Form.allCases)
     func unusual(_ form: URLSigner.Form) throws {
-        let url = "https://a.example/ä b?c=ü#d"
+        let url = "https://a.example/ä b?c=ü"
         guard form != .willnorris else {
             #expect(throws: SigningFailure.cannotBeWritten) { try Self.signer(.willnorris).sign(url, as: form) }
             return
         }
         let path = try Self.signer(form.dialect).sign(url, as: form)
         #expect(outcome(SigningSamples.signing([form.dialect]), "/p\(path)") == .success(url))
+    }
+
+    @Test("a fragment is not signed where it could be taken for options", arguments: URLSigner.Form.allCases)
+    func fragments(_ form: URLSigner.Form) throws {
+        let (url, signer) = ("https://a.example/b.png#c", Self.signer(form.dialect))
+        guard [.own, .willnorris].contains(form) else {
+            let path = try signer.sign(url, as: form)
+            #expect(outcome(SigningSamples.signing([form.dialect]), "/p\(path)") == .success(url))
+            return
+        }
+        #expect(throws: SigningFailure.fragment) { try signer.sign(url, as: form) }
     }
 
     @Test("and so do times, where the dialect has them", arguments: URLSigner.Form.allCases)
