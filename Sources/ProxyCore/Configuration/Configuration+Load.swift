@@ -131,7 +131,18 @@ extension ConfigurationLoader {
                 dialects, value: text(of: dialects), origin: origin(of: dialects),
                 expected: "IMAGE_PROXY_SIGNING_KEYS to be set for \(dialect.rawValue)")
         }
-        guard signing.dialects.contains(.imgproxy) else { return }
+        guard signing.dialects.contains(.imgproxy) else {
+            // Whoever sets them means that URLs are to be signed; nothing would be.
+            let encryption = "IMAGE_PROXY_IMGPROXY_SOURCE_URL_ENCRYPTION_KEY"
+            if let key = [keys, salts, encryption].first(where: { configuration.given[$0] != nil }),
+                !malformed.contains(encryption)
+            {
+                report(
+                    dialects, value: text(of: dialects), origin: origin(of: dialects),
+                    expected: "imgproxy to be among them, since \(key) is set")
+            }
+            return
+        }
         if signing.imgproxy.keys.isEmpty {
             report(
                 dialects, value: text(of: dialects), origin: origin(of: dialects),

@@ -6,10 +6,16 @@ import Testing
 struct Accepted: Sendable, CustomTestStringConvertible {
     let key: String
     let text: String
+    /// What has to be set, too.
+    let others: [String: String]
     let set: @Sendable (inout Configuration) -> Void
 
-    init(_ key: String, _ text: String, _ set: @escaping @Sendable (inout Configuration) -> Void) {
+    init(
+        _ key: String, _ text: String, with others: [String: String] = [:],
+        _ set: @escaping @Sendable (inout Configuration) -> Void
+    ) {
         (self.key, self.text, self.set) = ("IMAGE_PROXY_" + key, text, set)
+        self.others = Dictionary(uniqueKeysWithValues: others.map { ("IMAGE_PROXY_" + $0, $1) })
     }
 
     var testDescription: String { "\(key)=\(text)" }
@@ -45,9 +51,9 @@ struct Refused: Sendable, CustomTestStringConvertible {
     }
 
     @Test("good values", arguments: KeyTable.accepted) func accepts(_ row: Accepted) throws {
-        var expected = try areas(loaded([:]))
+        var expected = try areas(loaded(row.others))
         row.set(&expected)
-        #expect(try areas(loaded([row.key: row.text])) == expected)
+        #expect(try areas(loaded(row.others.merging([row.key: row.text]) { $1 })) == expected)
     }
 
     @Test("bad values", arguments: KeyTable.refused) func refuses(_ row: Refused) throws {

@@ -76,7 +76,10 @@ import Testing
         "a dialect needs its keys",
         arguments: [
             (["DIALECTS": "own,camo"], "IMAGE_PROXY_SIGNING_KEYS to be set for camo"),
-            (["DIALECTS": "thumbor", "IMGPROXY_KEYS": "00"], "IMAGE_PROXY_SIGNING_KEYS to be set for thumbor"),
+            (["DIALECTS": "thumbor"], "IMAGE_PROXY_SIGNING_KEYS to be set for thumbor"),
+            (["IMGPROXY_KEYS": "00", "IMGPROXY_SALTS": "01"], "imgproxy to be among them, since IMAGE_PROXY_IMG"),
+            (["SIGNING_KEYS": "a", "IMGPROXY_SALTS": "01"], "since IMAGE_PROXY_IMGPROXY_SALTS is set"),
+            (["IMGPROXY_SOURCE_URL_ENCRYPTION_KEY": String(repeating: "0", count: 32)], "_ENCRYPTION_KEY is set"),
             (["DIALECTS": "imgproxy"], "IMAGE_PROXY_IMGPROXY_KEYS and IMAGE_PROXY_IMGPROXY_SALTS to be set"),
             (["DIALECTS": "imgproxy", "SIGNING_KEYS": "a"], "to be set for imgproxy"),
             (["DIALECTS": "imgproxy", "IMGPROXY_KEYS": "00,01", "IMGPROXY_SALTS": "00"], "which is 2"),

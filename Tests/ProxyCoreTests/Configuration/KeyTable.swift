@@ -4,6 +4,8 @@
 enum KeyTable {
     static let accepted: [Accepted] = sources + caching + freshness + fetching + serving
 
+    private static let imgproxy = ["DIALECTS": "own,imgproxy", "IMGPROXY_KEYS": "01,02", "IMGPROXY_SALTS": "03,04"]
+
     private static let sources = [
         Accepted("ALLOWED_HOSTS", "a.example, *.b.example") { $0.source.allowedHosts = ["a.example", "*.b.example"] },
         Accepted("ALLOWED_HOSTS", "*") { $0.source.allowedHosts = ["*"] },
@@ -14,10 +16,14 @@ enum KeyTable {
         Accepted("ALLOWED_PORTS", "1, 65535,1") { $0.source.allowedPorts = [1, 65535] },
         Accepted("SIGNING_KEYS", "first, second") { $0.signing.keys = [Secret("first"), Secret("second")] },
         Accepted("DIALECTS", "own") { $0.signing.dialects = [.own] },
-        Accepted("IMGPROXY_KEYS", "00fF,aa") { $0.signing.imgproxy.keys = [Secret("00fF"), Secret("aa")] },
-        Accepted("IMGPROXY_SALTS", "68656C6C6F") { $0.signing.imgproxy.salts = [Secret("68656C6C6F")] },
+        Accepted("IMGPROXY_KEYS", "00fF,aa", with: imgproxy) {
+            $0.signing.imgproxy.keys = [Secret("00fF"), Secret("aa")]
+        },
+        Accepted("IMGPROXY_SALTS", "68656C6C6F,00", with: imgproxy) {
+            $0.signing.imgproxy.salts = [Secret("68656C6C6F"), Secret("00")]
+        },
         Accepted("IMGPROXY_SIGNATURE_SIZE", "8") { $0.signing.imgproxy.signatureLength = 8 },
-        Accepted("IMGPROXY_SOURCE_URL_ENCRYPTION_KEY", String(repeating: "0a", count: 24)) {
+        Accepted("IMGPROXY_SOURCE_URL_ENCRYPTION_KEY", String(repeating: "0a", count: 24), with: imgproxy) {
             $0.signing.imgproxy.encryptionKey = Secret(String(repeating: "0a", count: 24))
         },
     ]
