@@ -40,6 +40,8 @@ public protocol CurlTransferDelegate: AnyObject {
         var hasHead = false
         var hasBody = false
         var refusedAddress = false
+        /// Whether any address was dialled.
+        var hasDialled = false
         var lacksDescriptor = false
         var lastReceived = ContinuousClock.now
         /// Time spent in the delegate, that is, waiting for the client: the origin is not to blame for it.
@@ -219,7 +221,9 @@ extension CurlTransfer {
         switch CURLcode(code) {
         case CURLE_COULDNT_CONNECT where progress.lacksDescriptor: .outOfDescriptors
         case CURLE_COULDNT_RESOLVE_HOST: .nameNotResolved
-        case CURLE_COULDNT_CONNECT: .connectionFailed(refusedByPolicy: progress.refusedAddress)
+        // Of several addresses those that were dialled are those that count.
+        case CURLE_COULDNT_CONNECT:
+            .connectionFailed(refusedByPolicy: progress.refusedAddress && !progress.hasDialled)
         case CURLE_ABORTED_BY_CALLBACK: .connectionFailed(refusedByPolicy: progress.refusedAddress)
         case CURLE_OPERATION_TIMEDOUT: .timedOut(.connect)
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
@@ -267,6 +271,7 @@ extension CurlTransfer {
     func open(_ family: Int32, _ type: Int32, _ number: Int32) -> Int32 {
         let descriptor = socket(family, type | Int32(SOCK_CLOEXEC.rawValue), number)
         if descriptor < 0, errno == EMFILE || errno == ENFILE { progress.lacksDescriptor = true }
+        if descriptor >= 0 { progress.hasDialled = true }
         return descriptor
     }
 

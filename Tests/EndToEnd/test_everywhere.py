@@ -273,15 +273,22 @@ def test_aliases_are_followed_to_where_they_lead(client, network, dialled):
     assert refused(client, dialled, "http://local.alias.test/a.png")
 
 
-def one_request(network, url):
+def one_request(network, url, **settings):
     """A CGI process of its own, which has not asked for any name yet."""
     query = f"url={quote(url, safe='')}"
     meta = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "QUERY_STRING": query, "SCRIPT_NAME": "/p",
             "REQUEST_URI": f"/p?{query}", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1"}
-    done = subprocess.run(network.inside([EXECUTABLE]), env={**environment({"ALLOWED_HOSTS": "*", "CACHE": "off"}), **meta},
+    done = subprocess.run(network.inside([EXECUTABLE]), env={**environment({"ALLOWED_HOSTS": "*", "CACHE": "off", **settings}), **meta},
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return parse_cgi(done.stdout)
+
+
+def test_a_public_address_that_is_down_is_no_denial(network):
+    """What was not dialled says nothing about the origin."""
+    for addresses, status in ((("10.0.0.1", PUBLIC), 502), ((PUBLIC, "10.0.0.1"), 502), (("10.0.0.1",), 403)):
+        url = f"http://{network.names.fresh(*addresses)}:81/a.png"
+        assert one_request(network, url, ALLOWED_PORTS="81").status == status, addresses
 
 
 def test_a_name_that_changes_is_judged_by_what_is_dialled(client, network, world, dialled):
