@@ -11,7 +11,7 @@ import pytest
 
 from harness.certificates import Certificates
 from harness.file_store import FileStores
-from harness.front import KINDS, Front
+from harness.front import DEPLOYMENTS, KINDS, Front
 from harness.handler import EXECUTABLE, SANITIZER
 from harness.images import every_format
 from harness.origin import Origin
@@ -27,6 +27,15 @@ def pytest_collection_modifyitems(session, config, items):
         for item in items:
             if item.get_closest_marker("figures"):
                 item.add_marker(reason)
+        config.hook.pytest_deselected(items=[item for item in items if is_of_another_deployment(item)])
+        items[:] = [item for item in items if not is_of_another_deployment(item)]
+
+
+def is_of_another_deployment(item):
+    """Whether a test runs over several ways to deploy, and this is not the first: the handler is the same in all."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    kinds = {value for value in parameters if isinstance(value, str)} & set(DEPLOYMENTS)
+    return bool(kinds) and "nginx" not in kinds
 
 
 def pytest_generate_tests(metafunc):
