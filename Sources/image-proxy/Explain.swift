@@ -22,6 +22,7 @@ enum Explain {
 
     private static func text(_ explanation: Explanation) -> String {
         var lines = [("url", explanation.url)]
+        if let problem = explanation.problem { lines.append(("problem", problem.meaning)) }
         if explanation.needsSignature { lines.append(("signature", "needed")) }
         if let key = explanation.cacheKey { lines.append(("cache key", "\(key)")) }
         if let key = explanation.metadataKey { lines.append(("metadata", "\(key)")) }
@@ -83,6 +84,7 @@ enum Explain {
         var text = JSONText()
         text.object { text in
             text.member("url", .string(explanation.url))
+            text.member("problem", explanation.problem.map { .string($0.meaning) } ?? .null)
             text.member("needsSignature", .boolean(explanation.needsSignature))
             text.member("cacheKey", explanation.cacheKey.map { .string("\($0)") } ?? .null)
             text.member("metadataKey", explanation.metadataKey.map { .string("\($0)") } ?? .null)

@@ -69,6 +69,16 @@ def test_what_is_refused_before_the_network(explain, url, status, reason):
     assert all(hop["addresses"] == [] for hop in found["hops"])
 
 
+@pytest.mark.parametrize("url, problem", [
+    ("http://127.1/", "canonical"), ("http://example.com./", "canonical"), ("http://[::1%25lo]/", "canonical"),
+    ("http://a.test:080/", "port"), ("http:/a.test/", "//"), ("http://a.test\\@b.test/", "backslash"), ("ftp://a.test/", "scheme"),
+    ("http://u:p@a.test/", "@"), ("http://a.test/" + "a" * 9_000, "longer"),
+])
+def test_what_is_wrong_with_a_url_is_said(explain, url, problem):
+    assert problem in explain(url)["problem"]
+    assert explain("http://a.test/")["problem"] is None
+
+
 @pytest.mark.parametrize("script, status, reason", [
     (behaviours.status("404 Not Found"), 404, "upstream.status-404"),
     (behaviours.status("500 Oops"), 502, "upstream.status-5xx"),

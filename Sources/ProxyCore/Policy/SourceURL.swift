@@ -133,6 +133,19 @@ public enum SourceURLError: Error, Sendable, Hashable, CaseIterable {
     /// A port that is empty, no number, out of range, or written with leading zeros.
     case port
 
+    /// What is wrong with the URL, in words for an operator.
+    public var meaning: String {
+        switch self {
+        case .tooLong: "longer than \(SourceURL.maximumLength) bytes"
+        case .forbiddenCharacter: "a control character or a backslash"
+        case .notAbsolute: "no scheme, or no // behind it"
+        case .scheme: "a scheme that is not fetched"
+        case .userinfo: "something before an @"
+        case .host: "a host that is neither a DNS name nor an address in its canonical form"
+        case .port: "a port that is empty, no number, out of range or written with leading zeros"
+        }
+    }
+
     /// The denial that this error is, where the URL is well-formed but never allowed.
     public var denial: SourceDenial? {
         switch self {

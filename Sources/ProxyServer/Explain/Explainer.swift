@@ -19,6 +19,7 @@ public struct Explainer {
         var explanation = Explanation(url: url)
         explanation.needsSignature = configuration.signing.isRequired
         do throws(ProxyError) {
+            do { _ = try SourceURL(url) } catch { explanation.problem = error }
             let image = try parse(url)
             explanation.cacheKey = configuration.cache.imageKey.key(for: image.urlText)
             explanation.metadataKey = configuration.cache.metadataKey.key(for: image.urlText)
@@ -81,7 +82,8 @@ public struct Explainer {
         _ hop: inout Explanation.Hop, _ limits: CurlTransfer.Limits, _ sink: ProbeSink
     ) throws(ProxyError) -> String? {
         let stream = ImageStream(
-            into: sink, addresses: policy.addresses, limit: configuration.fetch.maximumImageSize.bytes, holdBack: 0,
+            into: sink, addresses: policy.addresses, limit: configuration.fetch.maximumImageSize.bytes,
+            holdBack: HoldBack(bytes: 0),
             servesSVG: configuration.media.svg == .fence)
         let probe = Probe(stream)
         let settings = Fetcher.transferSettings(

@@ -4,6 +4,8 @@ public import ProxyCore
 public struct Explanation: Sendable {
     /// The URL as it was given.
     public let url: String
+    /// Why the URL is none that is asked for.
+    public internal(set) var problem: SourceURLError?
     /// The keys of the image and of its metadata in the cache.
     public internal(set) var cacheKey: CacheKey?
     public internal(set) var metadataKey: CacheKey?
