@@ -1,5 +1,6 @@
 """An origin that lies, sends rubbish, or sends us elsewhere."""
 
+import contextlib
 import gzip
 import threading
 
@@ -8,6 +9,7 @@ import pytest
 from harness import behaviours
 from harness.behaviours import head_lines, in_turn, redirect
 from harness.images import png_of_size
+from harness.origin import Origin
 from harness.waiting import free_port
 
 BODY = png_of_size(5_000)
@@ -181,6 +183,17 @@ def test_connections_to_the_origin_are_used_again(nginx, origin):
     for url in urls:
         assert nginx.client.get(url).status == 200
     assert origin.connections - before < 30
+
+
+def test_each_of_several_origins_keeps_its_connection(start):
+    """One after the other, as the images of a page come that are of several hosts."""
+    with contextlib.ExitStack() as stack:
+        origins = [stack.enter_context(Origin()) for _ in range(4)]
+        server = start(ALLOWED_NETWORKS=",".join(f"127.0.0.1/32:{other.port}" for other in origins))
+        for _ in range(10):
+            for other in origins:
+                assert server.client.get(other.serve(behaviours.image(BODY))).status == 200
+        assert [other.connections for other in origins] == [1, 1, 1, 1]
 
 
 def test_a_kept_connection_that_the_origin_has_closed_costs_nobody_an_image(nginx, origin):

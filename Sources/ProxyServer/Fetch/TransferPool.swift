@@ -3,8 +3,8 @@ import Synchronization
 
 /// Transfers that rest between two fetches, with the connections that they keep open.
 ///
-/// As many as fetches ever ran at once, not as many as workers. The one used last for the same origin is preferred: it
-/// has the connection; else the one used last of all, so that the others grow cold and can be given up.
+/// The one used last for the same origin is preferred: it has the connection. One of another origin keeps its own for the
+/// next who asks there, as long as there is room for one more; then the one that has rested longest is used.
 final class TransferPool: Sendable {
     private let settings: CurlTransfer.Settings
     private let resting = Mutex<[Resting]>([])
@@ -29,7 +29,7 @@ final class TransferPool: Sendable {
     private func take(for origin: String) throws(CurlError) -> CurlTransfer {
         let found = resting.withLock { resting -> Resting? in
             if let index = resting.lastIndex(where: { $0.origin == origin }) { return resting.remove(at: index) }
-            return resting.popLast()
+            return resting.count < OpenFiles.resting ? nil : resting.removeFirst()
         }
         if let found { return found.transfer }
         return try CurlTransfer(settings)
