@@ -55,8 +55,10 @@ struct RecordEncoder {
     private mutating func encode<Failure: Error>(
         group bytes: Span<UInt8>, _ write: (Span<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {
-        text.removeAll(keepingCapacity: true)
-        Base64.encode(bytes, appendingTo: &text)
-        try write(text.span)
+        let length = Base64.encodedLength(bytes.count)
+        if text.count < length { text = [UInt8](repeating: 0, count: length) }
+        var output = text.mutableSpan
+        _ = Base64.encode(bytes, into: &output)
+        try write(text.span.extracting(first: length))
     }
 }
