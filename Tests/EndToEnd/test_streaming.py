@@ -56,6 +56,20 @@ def test_a_large_image_without_a_length_streams_too(front, origin, large):
     assert complete and start + rest == large
 
 
+def test_a_small_image_without_a_length_is_not_waited_for(front, origin):
+    if front.kind == "cgi":
+        pytest.skip("CGI has no way to say that a response without a length was cut (RFC 3875)")
+    image, gate = png_of_size(20_000), threading.Event()
+    url = origin.serve(behaviours.gated(image, gate, first=5_000, in_chunks=True))
+    with front.client.open(proxied(url)) as response:
+        assert response.head() == 200
+        start = response.read_exactly(5_000)
+        assert not gate.is_set()
+        gate.set()
+        rest, complete = response.rest()
+    assert complete and start + rest == image
+
+
 def test_a_slow_client_gets_every_byte(front, origin, large):
     url = origin.serve(behaviours.image(large))
     with front.client.open(proxied(url)) as response:

@@ -77,11 +77,11 @@ final class Fetcher: Sendable {
     }
 
     /// Fetches `source`, which has been authorized, into `sink`. Every redirect is authorized again, and every address
-    /// is judged when it is dialled. `holdBack` bytes of a body of unknown length are kept until its end is seen, and
-    /// with `validators` the origin is asked whether the image has changed. `watched` becomes readable when the sink may
-    /// be abandoned. `admission` has let the fetch begin, and says whether it may follow a redirect to another origin.
+    /// is judged when it is dialled. With `validators` the origin is asked whether the image has changed. `watched` becomes
+    /// readable when the sink may be abandoned. `admission` has let the fetch begin, and says whether it may follow a
+    /// redirect to another origin.
     func fetch(
-        _ source: SourceURL, validators: Validators? = nil, into sink: any ImageSink, holdBack: Int,
+        _ source: SourceURL, validators: Validators? = nil, into sink: any ImageSink, holdBack: HoldBack,
         watching watched: Int32?, admission: FetchAdmission,
         timings: inout FetchTimings
     ) throws(ProxyError) -> FetchOutcome {

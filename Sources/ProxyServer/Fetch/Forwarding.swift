@@ -13,9 +13,9 @@ struct Forwarding {
     private static let firstPause = Duration.milliseconds(2)
     private static let longestPause = Duration.milliseconds(25)
 
-    /// Bytes of a body of unknown length that wait for its end, where a cut can be shown: enough for a small image to
-    /// get its length, few enough to be no delay.
-    private static let shortHoldBack = 64 << 10
+    /// What waits for the end of a body of unknown length, where a cut can be shown: enough for a small image to get its
+    /// length, and no delay that anybody sees.
+    private static let shortHoldBack = HoldBack(bytes: 64 << 10, time: .milliseconds(50))
 
     init(_ handler: RequestHandler, _ fetch: CollapsedFetch) {
         self.handler = handler
@@ -167,7 +167,8 @@ extension Forwarding {
     private func ask(_ lease: FetchLease?) {
         let delivery = FetchDelivery(handler, fetch, lease)
         let isStumpSeen = fetch.leader?.exchange.request.canShowAbort ?? true
-        let holdBack = isStumpSeen ? Self.shortHoldBack : services.configuration.cache.maximumSize.bytes
+        let holdBack =
+            isStumpSeen ? Self.shortHoldBack : HoldBack(bytes: services.configuration.cache.maximumSize.bytes)
         var timings = FetchTimings()
         let start = ContinuousClock.now
         let result = Result { () throws(ProxyError) in

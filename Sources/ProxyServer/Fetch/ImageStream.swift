@@ -4,13 +4,13 @@ import ProxyCore
 /// Stands between libcurl and the client: judges the head, counts and sniffs the bytes, and lets them pass.
 ///
 /// Nothing reaches the sink until the first bytes are those of an image that is served. Of a body whose length the
-/// origin did not announce, up to `holdBack` bytes wait for its end, so that a small one gets its length and a clean
-/// error; then what waits goes out and the rest streams. It keeps no more than that.
+/// origin did not announce, some waits for its end, as `HoldBack` says; then what waits goes out and the rest streams. It
+/// keeps no more than that.
 final class ImageStream: CurlTransferDelegate {
     private let sink: any ImageSink
     private let addresses: AddressPolicy
     private let limit: Int
-    private let holdBack: Int
+    private let holdBack: HoldBack
     private let servesSVG: Bool
     private let isConditional: Bool
     private let clock: WallClock
@@ -26,6 +26,10 @@ final class ImageStream: CurlTransferDelegate {
     private var count = 0
     /// The bytes that wait: too few to tell the type, or held back.
     private var waiting: [UInt8] = []
+    /// How much has to wait for it to be looked at again.
+    private var sniffedAgainAt = 0
+    /// When what is held back goes out, whatever has come by then.
+    private var holdsUntil: ContinuousClock.Instant?
 
     /// Why the stream was stopped by us.
     private(set) var failure: ProxyError?
@@ -43,7 +47,7 @@ final class ImageStream: CurlTransferDelegate {
     }
 
     init(
-        into sink: any ImageSink, addresses: AddressPolicy, limit: Int, holdBack: Int, servesSVG: Bool,
+        into sink: any ImageSink, addresses: AddressPolicy, limit: Int, holdBack: HoldBack, servesSVG: Bool,
         isConditional: Bool = false, earlier: FetchTimings = FetchTimings(), clock: @escaping WallClock = systemClock
     ) {
         self.sink = sink
@@ -82,12 +86,19 @@ final class ImageStream: CurlTransferDelegate {
     /// What cannot be passed on now shows again with the next bytes, or with the peer that has gone.
     func paused() {
         _ = attempt { () throws(ProxyError) in
+            try releaseIfDue()
             if case .streaming = phase { try sink.flush() }
             return true
         }
     }
 
-    var attention: Duration? { if case .streaming = phase { sink.attention } else { nil } }
+    var attention: Duration? {
+        switch phase {
+        case .sniffing: nil
+        case .holding: holdsUntil.map { max(.zero, $0 - .now) }
+        case .streaming: sink.attention
+        }
+    }
 
     func isAbandoned() -> Bool { sink.isAbandoned }
 
@@ -134,8 +145,11 @@ extension ImageStream {
             if case .streaming = phase { return isEnded ? () : try sink.write(bytes) }
         }
         waiting.append(bytes)
-        if case .sniffing = phase { try sniff(waiting, isComplete: count == length) }
-        if case .holding(let type) = phase, waiting.count > holdBack { try begin(type, length: nil) }
+        if case .sniffing = phase, waiting.count >= sniffedAgainAt || count == length {
+            try sniff(waiting, isComplete: count == length)
+        }
+        if case .holding(let type) = phase, waiting.count > holdBack.bytes { try begin(type, length: nil) }
+        try releaseIfDue()
         if case .streaming = phase { try release() }
     }
 
@@ -145,11 +159,29 @@ extension ImageStream {
 
     private func sniff(_ bytes: RawSpan, isComplete: Bool) throws(ProxyError) {
         switch MediaTypeSniffer.sniff(bytes, isComplete: isComplete) {
-        case .undecided where !isComplete: return
+        case .undecided where !isComplete: sniffedAgainAt = Self.nextLook(after: bytes.byteCount)
         case .image(let type) where type != .svg || servesSVG:
-            if length == nil { phase = .holding(type) } else { try begin(type, length: length) }
+            if length == nil { hold(type) } else { try begin(type, length: length) }
         case .undecided, .image, .notAnImage: throw .upstream(.notAnImage)
         }
+    }
+
+    /// Most types show in a few bytes, and none may cost more than its bytes are worth, however small the pieces are that
+    /// they come in.
+    private static func nextLook(after count: Int) -> Int {
+        count < 64 ? count + 1 : min(count * 2, MediaTypeSniffer.longestPrefix)
+    }
+
+    private func hold(_ type: MediaType) {
+        phase = .holding(type)
+        holdsUntil = holdBack.time.map { .now + $0 }
+    }
+
+    /// The end of a slow origin's body is not waited for.
+    private func releaseIfDue() throws(ProxyError) {
+        guard case .holding(let type) = phase, let holdsUntil, holdsUntil <= .now else { return }
+        try begin(type, length: nil)
+        try release()
     }
 
     private func begin(_ type: MediaType, length: Int?) throws(ProxyError) {
@@ -166,4 +198,13 @@ extension ImageStream {
         waiting = []
         try sink.write(RawSpan(_elements: bytes.span))
     }
+}
+
+/// What waits of a body whose length the origin did not announce, until its end has come, so that a small image gets its
+/// length, and a clean error when it is cut.
+struct HoldBack {
+    /// Most bytes that wait.
+    var bytes: Int
+    /// How long the first of them wait; nil is as long as it takes.
+    var time: Duration?
 }

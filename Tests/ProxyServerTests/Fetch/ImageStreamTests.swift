@@ -1,3 +1,4 @@
+import Glibc
 import ProxyCore
 import Testing
 
@@ -29,11 +30,12 @@ private final class RecordingSink: ImageSink {
     private let sink = RecordingSink()
 
     private func stream(
-        limit: Int = 1_000_000, holdBack: Int = 1_000, servesSVG: Bool = false, isConditional: Bool = false
+        limit: Int = 1_000_000, holdBack: Int = 1_000, for time: Duration? = nil, servesSVG: Bool = false,
+        isConditional: Bool = false
     ) -> ImageStream {
         ImageStream(
-            into: sink, addresses: AddressPolicy(), limit: limit, holdBack: holdBack, servesSVG: servesSVG,
-            isConditional: isConditional)
+            into: sink, addresses: AddressPolicy(), limit: limit, holdBack: HoldBack(bytes: holdBack, time: time),
+            servesSVG: servesSVG, isConditional: isConditional)
     }
 
     private func head(_ status: Int = 200, _ fields: [(String, String)] = [], length: Int? = nil) -> CurlResponseHead {
@@ -75,6 +77,36 @@ private final class RecordingSink: ImageSink {
         try stream.end()
         #expect(sink.length == (count > 1_000 ? nil : count))
         #expect(sink.bytes == Samples.png(count))
+    }
+
+    @Test("what is held back waits for a time", arguments: [true, false]) func holdsForATime(_ isPause: Bool) throws {
+        let image = Samples.png(90)
+        let stream = stream(for: .milliseconds(1))
+        #expect(stream.received(head: head()))
+        #expect(feed(Array(image[..<30]), to: stream))
+        #expect(sink.begins == 0)
+        usleep(2_000)
+        if isPause { stream.paused() } else { #expect(feed(Array(image[30..<60]), to: stream)) }
+        #expect(sink.begins == 1)
+        #expect(sink.length == nil)
+        #expect(sink.bytes == Array(image[..<(isPause ? 30 : 60)]))
+        #expect(feed(Array(image[(isPause ? 30 : 60)...]), to: stream))
+        try stream.end()
+        #expect(sink.bytes == image)
+        #expect(sink.begins == 1)
+    }
+
+    @Test func whatIsHeldBackIsSeenToInTime() throws {
+        let image = Samples.png(90)
+        let stream = stream(for: .seconds(3600))
+        #expect(stream.received(head: head()))
+        #expect(stream.attention == nil, "nothing is held back yet")
+        #expect(feed(Array(image[..<30]), to: stream))
+        stream.paused()
+        #expect(try #require(stream.attention) > .seconds(3000))
+        #expect(feed(Array(image[30...]), to: stream))
+        try stream.end()
+        #expect(sink.length == 90)
     }
 
     @Test func anAnnouncedBodyGoesOutAsItComes() {
