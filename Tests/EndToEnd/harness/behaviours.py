@@ -46,6 +46,22 @@ def gated(body, gate, first, content_type="image/png", in_chunks=False):
     return script
 
 
+def stepwise(body, gates, content_type="image/png", in_chunks=False, cut=False):
+    """Sends a part of the body for each of the gates, once the test opens it; or closes the connection in place of the last."""
+    def script(exchange):
+        framing = ("Transfer-Encoding", "chunked") if in_chunks else ("Content-Length", len(body))
+        exchange.head("200 OK", ("Content-Type", content_type), framing)
+        size = -(-len(body) // len(gates))
+        for number, gate in enumerate(gates):
+            exchange.wait_for(gate)
+            if cut and gate is gates[-1]:
+                return exchange.close()
+            (exchange.chunk if in_chunks else exchange.send)(body[number * size:(number + 1) * size])
+        if in_chunks:
+            exchange.end_chunks()
+    return script
+
+
 def validated(body, *headers, etag=None, last_modified=None, renewal=None, content_type="image/png"):
     """The image with its validators and these headers. A request that has one of them gets a 304 with the headers, or with
     those of `renewal`."""
