@@ -253,6 +253,18 @@ def test_ports_that_are_not_allowed_are_not_dialled(client, dialled):
 
 # MARK: Names
 
+def test_the_answer_of_a_name_server_is_kept(client, network, dialled):
+    """For those who come at the same time, too: each of them has a connection of its own, and none of them asks."""
+    name = network.names.fresh(PUBLIC)
+    assert served(client, dialled, f"http://{name}/a.png", PUBLIC)
+    before = [kind for asked, kind in network.names.asked if asked == name]
+    assert "A" in before
+    answers = client.get_all([f"http://{name}/{number}.png" for number in range(8)])
+    assert [answer.body == BODY for answer in answers] == [True] * 8
+    assert dialled() == [(PUBLIC, 80)] * 8
+    assert [kind for asked, kind in network.names.asked if asked == name] == before
+
+
 def test_only_public_answers_of_a_name_are_dialled(client, network, dialled):
     for private in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"):
         for addresses in ((private, PUBLIC), (PUBLIC, private), (private, OTHER), (OTHER, private, PUBLIC)):

@@ -60,3 +60,23 @@ def test_old_protocols_are_refused(start, certificates):
     with Origin(tls=context) as old:
         server = start(ALLOWED_NETWORKS=f"127.0.0.1/32:{old.port}")
         assert server.client.get(old.serve(behaviours.image(BODY))).status == 502
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_session_is_resumed_by_the_next_connection(start, certificates, version):
+    context = certificates.context("good")
+    context.minimum_version = context.maximum_version = version
+    resumed = []
+
+    def script(exchange):
+        resumed.append(exchange.socket.session_reused)
+        behaviours.image(BODY, "image/png", ("Connection", "close"))(exchange)
+        exchange.close()
+        # Without a word of farewell OpenSSL forgets the session, and libcurl takes no ticket that would bring it back in 1.2.
+        exchange.socket.unwrap()
+    with Origin(tls=context) as origin:
+        server = start(ALLOWED_NETWORKS=f"127.0.0.1/32:{origin.port}")
+        for _ in range(4):
+            assert server.client.get(origin.serve(script)).body == BODY
+        assert origin.connections == 4
+    assert resumed == [False, True, True, True]
