@@ -1,6 +1,7 @@
 """The record in Redis is shared with a TypeScript application: what either writes is a hit for the other."""
 
 import base64
+import contextlib
 import json
 import subprocess
 import time
@@ -265,3 +266,25 @@ def test_a_large_hit_waits_for_a_slow_client(start, origin):
             answer = client.answer()
         assert answer.end == (0, 0)
         assert parse_cgi(start_of_answer + answer.stdout).body == body
+
+
+@pytest.mark.figures
+def test_memory_of_hits_that_wait_for_slow_clients(start, origin):
+    """The largest record, from Redis to clients who all have the beginning and take no more: a part of it is held for each."""
+    server = start()
+    body, count = png_of_size(5 * MIB), 12
+    urls = [origin.serve(behaviours.status("500 Not Asked")) for _ in range(2)]
+    for url, image in zip(urls, [body[:3_000], body]):
+        put(server, url, json.dumps(good(image), separators=(",", ":")))
+    assert server.client.get(urls[0]).is_hit
+    before = server.handler.peak_resident
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(FastCGIClient(server.handler.socket_path)) for _ in range(count)]
+        for client in clients:
+            client.send(request_bytes(parameters(proxied(urls[1]).partition("?")[2])))
+        starts = [client.record()[1] for client in clients]
+        answers = [client.answer() for client in clients]
+    for beginning, answer in zip(starts, answers):
+        hit = parse_cgi(beginning + answer.stdout)
+        assert hit.is_hit and hit.body == body
+    assert server.handler.peak_resident - before < count * len(body) / 4
