@@ -92,8 +92,9 @@ def test_a_draft_goes_with_the_image_that_is_cut(start, origin, in_chunks):
 def test_a_draft_goes_with_the_image_that_turns_out_too_large_to_be_kept(start, origin):
     with arriving(start, origin, in_chunks=True, MAX_CACHE_SIZE="2560KiB") as (server, url, gates, response):
         draft_of(server, url)
-        for gate in gates:
-            gate.set()
+        gates[2].set()
+        eventually(lambda: drafts(server) == [], "the draft is gone before the image has come to its end")
+        gates[3].set()
         assert response.rest()[1]
     server.wait_for_log("Image too large to cache", url)
     assert drafts(server) == []

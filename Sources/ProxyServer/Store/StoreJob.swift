@@ -48,6 +48,14 @@ final class StoreJob: @unchecked Sendable {
         queue.submit { [self] in storer.append(chunk, to: self) }
     }
 
+    /// Has what was written so far taken away, since the image is not kept. Its end still comes.
+    func giveUp() {
+        queue.submit { [self] in
+            writing?.discard()
+            writing = nil
+        }
+    }
+
     /// Has the job ended, and `then` called when that is done.
     func end(_ end: End, then: @escaping @Sendable () -> Void) {
         queue.submit { [self] in
