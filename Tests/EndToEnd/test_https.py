@@ -7,6 +7,7 @@ import pytest
 from harness import behaviours
 from harness.images import png_of_size
 from harness.origin import Origin
+from harness.waiting import eventually
 
 BODY = png_of_size(30_000)
 
@@ -49,6 +50,22 @@ def test_http_spoken_on_the_tls_port_and_the_other_way_round(front, origin, tls_
     # The origin waits for the end of a head that never comes.
     encrypted = origin.serve(behaviours.image(BODY)).replace("http:", "https:")
     assert front.client.get(encrypted).status in (502, 504)
+
+
+def test_an_end_that_may_be_a_cut_is_not_kept(front, origin, tls_origins):
+    """With neither a length nor chunks, and the connection just ends: whoever sits in between can end it (RFC 9112, 9.8)."""
+    def ends(exchange):
+        exchange.head("200 OK", ("Content-Type", "image/png"))
+        exchange.send(BODY[:20_000])
+        exchange.close()
+    for end, is_kept in ((tls_origins["good"], False), (origin, True)):
+        url = end.serve(ends)
+        assert front.client.get(url).body == BODY[:20_000]
+        if is_kept:
+            eventually(lambda: front.client.get(url).is_hit, "HTTP says that this is its end, and whole")
+        else:
+            front.client.get(url)
+            assert len(end.requests_for(url)) == 2
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -16,6 +16,8 @@ public enum NotStorable: String, Sendable, CaseIterable {
     case unusable
     /// A 304 that speaks of another representation than the one that was asked about (RFC 9111, 4.3.4).
     case otherRepresentation = "other-representation"
+    /// It may have been cut, and nobody can tell (RFC 9112, 9.8).
+    case uncertainEnd = "uncertain-end"
 }
 
 /// How long what an origin sends may be used: the rules of a shared cache (RFC 9111, RFC 5861) within the operator's bounds.

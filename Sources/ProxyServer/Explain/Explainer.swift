@@ -83,8 +83,8 @@ public struct Explainer {
     ) throws(ProxyError) -> String? {
         let stream = ImageStream(
             into: sink, addresses: policy.addresses, limit: configuration.fetch.maximumImageSize.bytes,
-            holdBack: HoldBack(bytes: 0),
-            servesSVG: configuration.media.svg == .fence)
+            holdBack: HoldBack(bytes: 0), servesSVG: configuration.media.svg == .fence,
+            isSecure: hop.source.scheme == .https)
         let probe = Probe(stream)
         let settings = Fetcher.transferSettings(
             configuration.fetch, userAgent: "image-proxy/\(ProgramVersion.text)")
@@ -112,10 +112,8 @@ public struct Explainer {
     /// Whether an image would be stored, and for how long it would be fresh.
     private func storage(of arrival: ImageArrival) -> Explanation.Storage {
         let cache = configuration.cache
-        let judgement = FreshnessPolicy(configuration.freshness, imageTTL: cache.imageTTL).judge(
-            arrival.fields, requestedAt: arrival.requestedAt, receivedAt: arrival.receivedAt)
         let response: StoredResponse
-        switch judgement {
+        switch arrival.judged(by: FreshnessPolicy(configuration.freshness, imageTTL: cache.imageTTL)) {
         case .notStorable(let reason):
             return Explanation.Storage(isStored: false, rule: "what the origin says: \(reason.rawValue)")
         case .storable(let storable): response = storable

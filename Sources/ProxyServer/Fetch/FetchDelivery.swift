@@ -38,9 +38,7 @@ final class FetchDelivery: ImageSink {
     func begin(_ arrival: ImageArrival) throws(ProxyError) -> Bool {
         self.arrival = arrival
         scanner = DimensionScanner(arrival.type)
-        let storability = services.freshness.judge(
-            arrival.fields, requestedAt: arrival.requestedAt, receivedAt: arrival.receivedAt)
-        switch storability {
+        switch arrival.judged(by: services.freshness) {
         case .storable(let stored): self.stored = stored
         case .notStorable(let reason): refusal = .notStorable(reason)
         }
@@ -117,6 +115,7 @@ extension FetchDelivery {
         refusal = kept.outcome == .tooLarge ? .tooLarge : .overBudget
         try withLeader { leader throws(ProxyError) in try leader.catchUp(with: kept, waits: true) }
         kept.letGo()
+        job?.giveUp()
         sendAway()
         // Nobody has been waiting for it but the cache.
         if leader == nil { throw .clientGone }

@@ -15,6 +15,15 @@ struct ImageArrival {
     let receivedAt: Int64
     /// Where the time until then went, over all hops.
     let timings: FetchTimings
+    /// Whether the end of the body may be a cut that nobody can tell: over TLS and with neither a length nor chunks, where
+    /// libcurl takes any end of the connection for that of the body (RFC 9112, 9.8).
+    let isEndUncertain: Bool
+
+    /// Whether the image may be stored.
+    func judged(by freshness: FreshnessPolicy) -> Storability {
+        guard !isEndUncertain else { return .notStorable(reason: .uncertainEnd) }
+        return freshness.judge(fields, requestedAt: requestedAt, receivedAt: receivedAt)
+    }
 }
 
 /// Takes an image as it arrives. Called on the thread of the fetch.
@@ -93,7 +102,8 @@ final class Fetcher: Sendable {
         for _ in 0...settings.maximumRedirects {
             let stream = ImageStream(
                 into: sink, addresses: policy.addresses, limit: settings.maximumImageSize.bytes, holdBack: holdBack,
-                servesSVG: servesSVG, isConditional: validators != nil, earlier: timings, clock: clock)
+                servesSVG: servesSVG, isSecure: hop.scheme == .https, isConditional: validators != nil,
+                earlier: timings, clock: clock)
             try admission.hop(from: source.origin, to: hop.origin) { () throws(ProxyError) in
                 try perform(hop, validators?.requestFields ?? [], stream, limits, watched, &timings)
             }

@@ -12,11 +12,13 @@ final class ImageStream: CurlTransferDelegate {
     private let limit: Int
     private let holdBack: HoldBack
     private let servesSVG: Bool
+    private let isSecure: Bool
     private let isConditional: Bool
     private let clock: WallClock
 
     private var phase = Phase.sniffing
     private var length: Int?
+    private var isInChunks = false
     private var status = 0
     private var fields = OriginFields { _ in [] }
     /// Unix milliseconds.
@@ -48,13 +50,15 @@ final class ImageStream: CurlTransferDelegate {
 
     init(
         into sink: any ImageSink, addresses: AddressPolicy, limit: Int, holdBack: HoldBack, servesSVG: Bool,
-        isConditional: Bool = false, earlier: FetchTimings = FetchTimings(), clock: @escaping WallClock = systemClock
+        isSecure: Bool = false, isConditional: Bool = false, earlier: FetchTimings = FetchTimings(),
+        clock: @escaping WallClock = systemClock
     ) {
         self.sink = sink
         self.addresses = addresses
         self.limit = limit
         self.holdBack = holdBack
         self.servesSVG = servesSVG
+        self.isSecure = isSecure
         self.isConditional = isConditional
         timings = earlier
         self.clock = clock
@@ -124,6 +128,7 @@ extension ImageStream {
         case .representation(let length):
             guard length ?? 0 <= limit else { throw .tooLarge }
             self.length = length
+            isInChunks = !head.values("transfer-encoding").isEmpty
         }
     }
 
@@ -188,7 +193,7 @@ extension ImageStream {
         phase = .streaming
         let arrival = ImageArrival(
             type: type, length: length, status: status, fields: fields, requestedAt: requestedAt,
-            receivedAt: receivedAt, timings: timings)
+            receivedAt: receivedAt, timings: timings, isEndUncertain: isSecure && self.length == nil && !isInChunks)
         if try !sink.begin(arrival) { outcome = .headOnly }
     }
 
