@@ -23,7 +23,7 @@ enum OwnDialect {
         }
         return SignedClaim(.own, signature: signature, messages: [message(url, options)]) {
             () throws(ImageRequestError) in
-            var content = SignedClaim.Content(source: try SignedClaim.source(withoutFragment: Array(url.utf8)))
+            var content = SignedClaim.Content(source: .url(Array(url.utf8)))
             for option in options where option.name == expiryName {
                 content.expires = try SignedClaim.time(Array(option.value.utf8))
             }

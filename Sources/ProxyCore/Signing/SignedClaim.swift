@@ -32,13 +32,6 @@ struct SignedClaim {
         self.content = Result { () throws(ImageRequestError) in try content() }
     }
 
-    /// The source at a URL in a dialect that `sharesKeysAndHash`. What willnorris signs ends in a fragment, which has the
-    /// options: in our own form that would be a URL without them, valid for ever. So one with a fragment is none.
-    static func source(withoutFragment url: [UInt8]) throws(ImageRequestError) -> Source {
-        guard !hasFragment(url) else { throw .denied(.signature) }
-        return .url(url)
-    }
-
     static func hasFragment(_ url: some Collection<UInt8>) -> Bool { url.contains(UInt8(ascii: "#")) }
 
     /// A time as signed URLs have it: Unix seconds, as digits without leading zeros.
@@ -67,7 +60,8 @@ extension Configuration.Dialect {
         }
     }
 
-    /// Whether a signature of it may be one of another dialect, too.
+    /// Whether a signature of it may be one of another dialect, too. What willnorris signs ends in a fragment, which has the
+    /// options: in our own form that would be a URL without them, valid for ever. So one with a fragment is none of either.
     var sharesKeysAndHash: Bool {
         switch self {
         case .own, .willnorris: true

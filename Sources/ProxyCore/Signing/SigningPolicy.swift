@@ -75,6 +75,7 @@ extension SigningPolicy {
             case .url(let bytes): bytes
             case .encrypted(let bytes): try decrypt(bytes)
             }
+        if claim.dialect.sharesKeysAndHash, SignedClaim.hasFragment(bytes) { throw .denied(.signature) }
         guard let text = QueryString.text(bytes) else { throw .malformed }
         return try ImageRequest(urlText: text)
     }

@@ -22,7 +22,7 @@ enum WillnorrisDialect {
         let names = options.map { String(decoding: $0, as: UTF8.self) }
         let messages = [url, url + Array("#\(canonical(names))".utf8)]
         return SignedClaim(.willnorris, signature: signature, messages: messages) { () throws(ImageRequestError) in
-            SignedClaim.Content(source: try SignedClaim.source(withoutFragment: url), expires: try expiry(names))
+            SignedClaim.Content(source: .url(url), expires: try expiry(names))
         }
     }
 

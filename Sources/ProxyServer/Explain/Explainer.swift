@@ -19,7 +19,6 @@ public struct Explainer {
         var explanation = Explanation(url: url)
         explanation.needsSignature = configuration.signing.isRequired
         do throws(ProxyError) {
-            do { _ = try SourceURL(url) } catch { explanation.problem = error }
             let image = try parse(url)
             explanation.cacheKey = configuration.cache.imageKey.key(for: image.urlText)
             explanation.metadataKey = configuration.cache.metadataKey.key(for: image.urlText)

@@ -4,8 +4,6 @@ public import ProxyCore
 public struct Explanation: Sendable {
     /// The URL as it was given.
     public let url: String
-    /// Why the URL is none that is asked for.
-    public internal(set) var problem: SourceURLError?
     /// The keys of the image and of its metadata in the cache.
     public internal(set) var cacheKey: CacheKey?
     public internal(set) var metadataKey: CacheKey?
@@ -21,6 +19,12 @@ public struct Explanation: Sendable {
     public internal(set) var storage: Storage?
     /// How a request would have failed; nil where it would have been served.
     public internal(set) var failure: ProxyError?
+
+    /// Why the URL is none that is asked for.
+    public var problem: SourceURLError? {
+        do { _ = try SourceURL(url) } catch { return error }
+        return nil
+    }
 
     /// One URL that is asked.
     public struct Hop: Sendable {

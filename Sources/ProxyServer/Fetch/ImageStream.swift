@@ -18,7 +18,7 @@ final class ImageStream: CurlTransferDelegate {
 
     private var phase = Phase.sniffing
     private var length: Int?
-    private var isInChunks = false
+    private var isEndUncertain = false
     private var status = 0
     private var fields = OriginFields { _ in [] }
     /// Unix milliseconds.
@@ -128,7 +128,7 @@ extension ImageStream {
         case .representation(let length):
             guard length ?? 0 <= limit else { throw .tooLarge }
             self.length = length
-            isInChunks = !head.values("transfer-encoding").isEmpty
+            isEndUncertain = isSecure && length == nil && head.values("transfer-encoding").isEmpty
         }
     }
 
@@ -193,7 +193,7 @@ extension ImageStream {
         phase = .streaming
         let arrival = ImageArrival(
             type: type, length: length, status: status, fields: fields, requestedAt: requestedAt,
-            receivedAt: receivedAt, timings: timings, isEndUncertain: isSecure && self.length == nil && !isInChunks)
+            receivedAt: receivedAt, timings: timings, isEndUncertain: isEndUncertain)
         if try !sink.begin(arrival) { outcome = .headOnly }
     }
 

@@ -19,8 +19,8 @@ final class TransferPool: Sendable {
             used += 1
             if let index = resting.lastIndex(where: { $0.origin == origin }) { return resting.remove(at: index) }
             // However few descriptors there are, what rests leaves as many as all workers need.
-            guard used + resting.count > OpenFiles.workers || resting.count >= OpenFiles.resting else { return nil }
-            return resting.isEmpty ? nil : resting.removeFirst()
+            let mayBeMore = used + resting.count <= OpenFiles.workers && resting.count < OpenFiles.resting
+            return mayBeMore || resting.isEmpty ? nil : resting.removeFirst()
         }
 
         /// Keeps one that was used. One that there is no room for.
