@@ -67,8 +67,9 @@ final class Recipient: @unchecked Sendable {
 
     /// Writes the rest of an image that is whole.
     func finish(with image: FetchedImage) throws(ProxyError) {
-        try exchange.writer.flush()
+        // The head goes out with the first piece, and by itself only where there is none.
         try image.forEachPiece(from: position, to: end) { piece throws(ProxyError) in try exchange.writer.write(piece) }
+        try exchange.writer.flush()
         position = end
     }
 }
