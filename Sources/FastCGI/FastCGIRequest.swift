@@ -9,6 +9,8 @@ import Glibc
     private let request: UnsafeMutablePointer<FCGX_Request>
     private let listener: FastCGIListener
     private let connection: Connection
+    /// Whether all of it had come when it was parsed.
+    private let isWhole: Bool
     private let writer: RecordWriter
     private var isEnded = false
     /// Set when the end of the response is on the wire already, by our own hand: whether the connection is kept.
@@ -30,7 +32,7 @@ import Glibc
     ///
     /// libfcgi is given the connection as if it had kept it, which is all that `FCGX_Accept_r` needs to skip its own
     /// accept. Takes the ownership of the descriptor, also when it throws.
-    init(on connection: Connection, of listener: FastCGIListener) throws(FastCGIError) {
+    init(on connection: Connection, isWhole: Bool, of listener: FastCGIListener) throws(FastCGIError) {
         let request = UnsafeMutablePointer<FCGX_Request>.allocate(capacity: 1)
         unsafe FCGX_InitRequest(request, -1, 0)
         unsafe request.pointee.ipcFd = connection.descriptor
@@ -51,6 +53,7 @@ import Glibc
         unsafe self.request = unsafe request
         self.listener = listener
         self.connection = connection
+        self.isWhole = isWhole
         writer = unsafe RecordWriter(
             descriptor: connection.descriptor, requestIdentifier: UInt16(truncatingIfNeeded: request.pointee.requestId),
             turnstile: listener.turnstile)
@@ -138,10 +141,15 @@ import Glibc
         }
     }
 
+    /// Whether the connection is to bring others. Else the end of the response is its end, and waits for the web server to
+    /// close it, too.
+    public var isToBeKept: Bool {
+        unsafe request.pointee.keepConnection != 0 && !listener.isStopping && !listener.isFull && !isSurplus
+    }
+
     /// Whether the connection can bring another request: the web server asked for it, and nothing of this one is left.
     private func mayKeep() -> Bool {
-        unsafe request.pointee.keepConnection != 0 && !listener.isStopping && !listener.isFull && !isSurplus
-            && drainBody()
+        isToBeKept && (isWhole ? drainBody() : listener.turnstile.blocking { drainBody() })
     }
 
     /// Ends a response that is not whole, so that no web server takes it for whole or caches it. Never waits: where there

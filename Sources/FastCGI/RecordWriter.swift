@@ -135,26 +135,6 @@ struct RecordWriter {
     }
 }
 
-/// FCGI_Header of FastCGI 1.0, 3.3, without padding.
-private struct RecordHeader {
-    let version: UInt8 = 1
-    let type: UInt8
-    let requestIdentifier: UInt16
-    let contentLength: UInt16
-    let padding: UInt16 = 0
-
-    enum Kind: UInt8 {
-        case endRequest = 3
-        case stdout = 6
-    }
-
-    init(_ kind: Kind, _ count: Int, for requestIdentifier: UInt16) {
-        type = kind.rawValue
-        self.requestIdentifier = requestIdentifier.bigEndian
-        contentLength = UInt16(count).bigEndian
-    }
-}
-
 /// The empty FCGI_STDOUT record that ends the stream, and FCGI_END_REQUEST with status 0, FCGI_REQUEST_COMPLETE (5.5).
 private struct ResponseEnd {
     let streamEnd: RecordHeader

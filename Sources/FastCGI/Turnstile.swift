@@ -34,13 +34,15 @@ public final class Turnstile: Sendable {
         self.reserve = reserve
     }
 
-    /// Runs `body`, which waits for something, while another worker may run instead, if need be one of the reserve. A fetch
-    /// waits for its origin and, within that, for web servers: it makes room for one other and not for two.
+    /// Runs `body`, which waits for something, while another worker may run instead, if need be one of the reserve; what the
+    /// worker has in hand besides is left to others. A fetch waits for its origin and, within that, for web servers: it
+    /// makes room for one other and not for two.
     public func blocking<Result: ~Copyable, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let pulse = WorkerPulse.current
         guard pulse?.isAway != true else { return try body() }
+        pulse?.leaveTheRest()
         pulse?.isAway = true
         defer { pulse?.isAway = false }
         leave()

@@ -53,6 +53,27 @@ public final class WorkerPulse: Sendable {
 
     // MARK: The thread's own
 
+    /// What the thread has in hand besides what it is at: how to leave each of it to others. Nobody else touches it.
+    private nonisolated(unsafe) var inHand: [() -> Void] = []
+
+    /// Runs `body`, while the thread has more in hand. Before it waits for long it calls `leave`, once: others are to take what
+    /// it has not come to. False when it has.
+    public func holding(_ leave: @escaping () -> Void, _ body: () -> Void) -> Bool {
+        unsafe inHand.append(leave)
+        let depth = unsafe inHand.count
+        body()
+        guard unsafe inHand.count == depth else { return false }
+        unsafe inHand.removeLast()
+        return true
+    }
+
+    /// Leaves to others whatever the thread has in hand besides what it is at.
+    public func leaveTheRest() {
+        let all = unsafe inHand
+        unsafe inHand = []
+        for leave in all { leave() }
+    }
+
     /// Makes this the pulse of the thread that calls, while `body` runs.
     func beating<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
         unsafe pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())

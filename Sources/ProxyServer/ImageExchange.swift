@@ -46,11 +46,11 @@ struct ImageExchange {
         do { try services.policy.authorize(source) } catch { throw .sourceDenied(reason: error.reason) }
     }
 
-    /// Answers from the cache what may be answered from it.
-    func answer(_ image: ImageRequest) throws(ProxyError) -> Answer {
+    /// Answers from the cache what may be answered from it, and from what was `found` there where it has been asked already.
+    func answer(_ image: ImageRequest, found: CacheLookup? = nil) throws(ProxyError) -> Answer {
         let mustValidate = mustValidate
         var absent: Answer { .missing(Miss(exchange: exchange, image: image, mustValidate: mustValidate)) }
-        guard let cached = lookup(image) else { return absent }
+        guard let cached = found.map({ usable($0, of: image) }) ?? lookup(image) else { return absent }
         let now = services.clock()
         let stored = cached.stored
         let use = stored.use(at: now)
@@ -92,6 +92,11 @@ struct ImageExchange {
         let start = ContinuousClock.now
         let lookup = cache.lookup(image.urlText)
         exchange.record.cacheTime = .now - start
+        return usable(lookup, of: image)
+    }
+
+    /// What was found, if it may be served.
+    private func usable(_ lookup: CacheLookup, of image: ImageRequest) -> CachedImage? {
         switch lookup {
         case .hit(let cached) where services.serves(cached.type): return cached
         case .damaged(let reason): note(damage: reason, of: image)

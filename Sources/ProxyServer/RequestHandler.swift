@@ -32,7 +32,12 @@ final class RequestHandler: Sendable {
         let exchange = Exchange(request)
         WorkerPulse.current?.begin(.init(.request, request: exchange.record.requestID))
         do {
-            if let image = try image(of: exchange) { try answer(exchange, image) }
+            if let image = try image(of: exchange) {
+                try answer(exchange, image)
+            } else {
+                try answer(route(of: request), exchange)
+                conclusion.end(exchange, .success(()))
+            }
         } catch {
             conclusion.end(exchange, .failure(error))
         }
@@ -47,18 +52,12 @@ final class RequestHandler: Sendable {
         }
     }
 
-    /// The image that is asked for; nil when the response has been written.
-    private func image(of exchange: Exchange) throws(ProxyError) -> ImageRequest? {
-        let request = exchange.request
+    /// The image that is asked for; nil when it is something else.
+    func image(of exchange: Exchange) throws(ProxyError) -> ImageRequest? {
         guard ["GET", "HEAD"].contains(exchange.record.method) else { throw .methodNotAllowed }
-        let route = route(of: request)
-        if route == .image {
-            guard !memory.isShort else { throw .overloaded }
-            return try ImageExchange(services, exchange).parse()
-        }
-        try answer(route, exchange)
-        conclusion.end(exchange, .success(()))
-        return nil
+        guard route(of: exchange.request) == .image else { return nil }
+        guard !memory.isShort else { throw .overloaded }
+        return try ImageExchange(services, exchange).parse()
     }
 
     func route(of request: any GatewayRequest) -> Route {
@@ -68,12 +67,40 @@ final class RequestHandler: Sendable {
             pathInfo: request.param("PATH_INFO"))
     }
 
+    /// What is left to do when the cache has been asked.
+    enum Continuation {
+        case forward(Miss)
+        /// The response is written; the image is to be refreshed behind it.
+        case refresh(ImageRequest, StaleImage)
+    }
+
     private func answer(_ exchange: Exchange, _ image: ImageRequest) throws(ProxyError) {
-        switch try ImageExchange(services, exchange).answer(image) {
-        case .missing(let miss): forward(miss)
+        if let rest = try answerFromCache(exchange, image) { goOn(rest) }
+    }
+
+    /// Answers from the cache, or with what was `found` there.
+    func answer(_ exchange: Exchange, _ image: ImageRequest, found: CacheLookup? = nil) -> Continuation? {
+        do { return try answerFromCache(exchange, image, found: found) } catch {
+            conclusion.end(exchange, .failure(error))
+            return nil
+        }
+    }
+
+    private func answerFromCache(
+        _ exchange: Exchange, _ image: ImageRequest, found: CacheLookup? = nil
+    ) throws(ProxyError) -> Continuation? {
+        switch try ImageExchange(services, exchange).answer(image, found: found) {
+        case .missing(let miss): return .forward(miss)
         case .sent(let stale):
             conclusion.end(exchange, .success(()))
-            if let stale, let fetch = fetches.refresh(image, stale) { start(fetch) }
+            return stale.map { .refresh(image, $0) }
+        }
+    }
+
+    func goOn(_ rest: Continuation) {
+        switch rest {
+        case .forward(let miss): forward(miss)
+        case .refresh(let image, let stale): if let fetch = fetches.refresh(image, stale) { start(fetch) }
         }
     }
 }

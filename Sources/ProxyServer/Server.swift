@@ -17,6 +17,10 @@ public final class Server: Sendable {
     /// Workers that run at the same time: one a processor, and two at least, so that one that is held up holds nobody up.
     public static var runningWorkers: Int { max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+    /// How many requests a worker takes at once when more are waiting: enough that going to Redis costs each of them little,
+    /// few enough that none waits long for its turn.
+    private static let requestsAtOnce = 8
+
     /// Enough for origins to be slow in, few enough to cost nothing while they rest.
     private static var defaultWorkers: Int { min(max(64, 16 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), 256) }
 
@@ -79,7 +83,7 @@ public final class Server: Sendable {
         _ = ProcessFigures.start
         services.housekeeping?.start()
         let statusCrew = statusListener.map { status in
-            Crew(count: Self.statusWorkers) { [handler] in status.run { handler.handleStatus($0) } }
+            Crew(count: Self.statusWorkers) { [handler] in status.run { $0.forEach(handler.handleStatus) } }
         }
         defer {
             services.housekeeping?.stop()
@@ -105,7 +109,7 @@ public final class Server: Sendable {
                 // One that leaves the reserve is about to give its own back.
                 return listener.run { handler.take($0) }
             }
-            listener.run(watchedBy: pulse) { handler.take($0) }
+            listener.run(watchedBy: pulse, takingUpTo: Self.requestsAtOnce) { handler.take($0) }
             unused.withLock { $0.append(pulse) }
         }
         services.turnstile.reserve.open(usual: workers, most: reserve) { crew.add() }

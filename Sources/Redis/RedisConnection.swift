@@ -2,7 +2,8 @@ internal import CHiredis
 
 /// One connection to a Redis server, opened and its replies parsed by hiredis, read and written under our own deadlines.
 ///
-/// Every call is in lockstep: it sends, takes all of its answer and leaves nothing behind. A failure (any error but
+/// Every call is in lockstep: it sends, takes all of its answer and leaves nothing behind, but for an open string and values
+/// that were asked for together, which are taken one by one. A failure (any error but
 /// `refused`) closes the connection at once; a new one is the caller's to make.
 ///
 /// Not Sendable: a worker keeps it on its thread, or hands it on through `RedisPool`. `@safe`: the context is private
@@ -12,6 +13,7 @@ internal import CHiredis
     enum State {
         case idle
         case reading(OpenString)
+        case answering(Series)
         case writing
     }
 
@@ -26,15 +28,21 @@ internal import CHiredis
     /// Whether it was found usable a moment ago, by whoever is about to make the next call.
     private var isChecked = false
     private let parser: ReplyParser
+    private let heldUp: @Sendable () -> Void
     private var context: UnsafeMutablePointer<redisContext>?
 
     /// Connects, authenticates and selects the database, all within the connect timeout. `refused` means that Redis
-    /// declined the user, the password or the database.
-    public init(to endpoint: RedisEndpoint, timeouts: RedisTimeouts = RedisTimeouts()) throws(RedisError) {
+    /// declined the user, the password or the database. `heldUp` is called, on the thread that waits, when a call takes more
+    /// than a few milliseconds.
+    public init(
+        to endpoint: RedisEndpoint, timeouts: RedisTimeouts = RedisTimeouts(),
+        heldUp: @escaping @Sendable () -> Void = {}
+    ) throws(RedisError) {
         let deadline = Deadline(after: timeouts.connect)
         guard let parser = ReplyParser() else { throw .connectionFailed("out of memory") }
         self.timeouts = timeouts
         self.parser = parser
+        self.heldUp = heldUp
         unsafe context = try RedisConnector.open(endpoint.address, until: deadline)
         try socket?.bePatient()
         for case .error(let message) in try exchange(endpoint.handshake, until: deadline) {
@@ -122,7 +130,7 @@ extension RedisConnection {
 
 extension RedisConnection {
     var socket: RedisSocket? {
-        unsafe context.map { unsafe RedisSocket(descriptor: $0.pointee.fd, patience: timeouts.command) }
+        unsafe context.map { unsafe RedisSocket(descriptor: $0.pointee.fd, patience: timeouts.command, heldUp: heldUp) }
     }
 
     /// The socket for a new exchange, once it is certain that nothing of an old one is left. An answer that came unasked
@@ -130,6 +138,7 @@ extension RedisConnection {
     func begin() throws(RedisError) -> RedisSocket {
         if case .writing = state { preconditionFailure("a command while a value is being written") }
         closeString()
+        if case .answering = state { discard() }
         guard let socket else { throw .closed }
         if isChecked {
             isChecked = false

@@ -5,11 +5,17 @@
 public final class RedisPool: Sendable {
     private let endpoint: RedisEndpoint
     private let timeouts: RedisTimeouts
+    private let heldUp: @Sendable () -> Void
     private let idle: RestingPlaces
 
-    /// Opens nothing yet; at most `capacity` connections are kept.
-    public init(to endpoint: RedisEndpoint, timeouts: RedisTimeouts = RedisTimeouts(), capacity: Int) {
+    /// Opens nothing yet; at most `capacity` connections are kept. `heldUp` is called, on the thread that waits, before a
+    /// connection is made, and when a call takes more than a few milliseconds.
+    public init(
+        to endpoint: RedisEndpoint, timeouts: RedisTimeouts = RedisTimeouts(), capacity: Int,
+        heldUp: @escaping @Sendable () -> Void = {}
+    ) {
         self.endpoint = endpoint
+        self.heldUp = heldUp
         self.timeouts = timeouts
         idle = RestingPlaces(capacity: capacity)
     }
@@ -24,7 +30,8 @@ public final class RedisPool: Sendable {
         while let resting = idle.take() {
             if resting.isUsableNow() { return resting }
         }
-        return try RedisConnection(to: endpoint, timeouts: timeouts)
+        heldUp()
+        return try RedisConnection(to: endpoint, timeouts: timeouts, heldUp: heldUp)
     }
 
     /// Keeps a connection for the next who asks, unless it has failed or there are enough. A string that is still open

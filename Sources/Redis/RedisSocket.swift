@@ -9,11 +9,16 @@ internal import Glibc
 ///
 /// An answer takes no longer than a fraction of a millisecond as a rule, and is never there at once: trying, waiting and
 /// trying again would be three calls for one. So as long as nearly all of the time is left, a read may block for the
-/// descriptor's own timeout, which `bePatient` sets.
+/// descriptor's own timeout, which `bePatient` sets: a moment, after which `heldUp` is called.
 struct RedisSocket {
     let descriptor: Int32
-    /// How long a read that blocks may take; zero for a descriptor that `bePatient` was not called for.
+    /// The time of most calls; zero for a descriptor that `bePatient` was not called for.
     var patience = Duration.zero
+    /// Called when an answer does not come as soon as answers do.
+    var heldUp: @Sendable () -> Void = {}
+
+    /// A read that takes longer is held up.
+    private static let moment = Duration.milliseconds(10)
 
     /// What the peer has sent without being asked.
     enum Pending { case nothing, bytes, end }
@@ -29,7 +34,8 @@ struct RedisSocket {
 
     /// Sets the descriptor's own timeout.
     func bePatient() throws(RedisError) {
-        let (seconds, attoseconds) = max(patience, .microseconds(1)).components  // None at all would be for ever.
+        // None at all would be for ever.
+        let (seconds, attoseconds) = max(min(patience, Self.moment), .microseconds(1)).components
         var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
         let size = socklen_t(MemoryLayout<timeval>.size)
         guard unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size) == 0 else {
@@ -51,6 +57,7 @@ struct RedisSocket {
             if count >= 0 {
                 sent += count
             } else if errno == EAGAIN {
+                heldUp()
                 try wait(for: POLLOUT, until: deadline)
             } else if errno != EINTR {
                 throw .closed
@@ -72,7 +79,7 @@ struct RedisSocket {
             let count = unsafe Self.withMessage(first, second) { unsafe recvmsg(descriptor, &$0, flags) }
             if count > 0 { return count }
             guard count < 0, errno == EAGAIN || errno == EINTR else { throw .closed }
-            if !mayBlock { try wait(for: POLLIN, until: deadline) }
+            if mayBlock { heldUp() } else { try wait(for: POLLIN, until: deadline) }
         }
     }
 

@@ -110,16 +110,24 @@ extension RedisConnection {
     public func readAll() throws(RedisError) -> [UInt8] {
         guard socket != nil else { throw .closed }
         guard case .reading(let open) = state else { return [] }
+        return try unsafe receiveBytes(open.remaining) { rest throws(RedisError) in
+            let count = try unsafe read(into: rest)
+            guard count > 0 else { throw RedisError.closed }
+            return count
+        }
+    }
+
+    /// So many bytes, as `receive` puts them at the beginning of what is lent to it. Memory that is about to be written over
+    /// need not be cleared.
+    func receiveBytes(
+        _ length: Int, _ receive: (UnsafeMutableRawBufferPointer) throws(RedisError) -> Int
+    ) throws(RedisError) -> [UInt8] {
         var failure: RedisError?
-        // Memory that is about to be written over need not be cleared.
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: open.remaining) { buffer, count in
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
             do throws(RedisError) {
                 let whole = UnsafeMutableRawBufferPointer(buffer)
-                while count < whole.count {
-                    let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: whole[count...])
-                    let read = try unsafe self.read(into: rest)
-                    guard read > 0 else { throw .closed }
-                    count += read
+                while count < length {
+                    count += try unsafe receive(UnsafeMutableRawBufferPointer(rebasing: whole[count..<length]))
                 }
             } catch {
                 failure = error
@@ -253,7 +261,7 @@ extension RedisConnection {
         return content
     }
 
-    private func receiveTerminator(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
+    func receiveTerminator(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
         while try !reader.takeTerminator() { try receive(from: socket, until: deadline) }
     }
 
@@ -265,7 +273,7 @@ extension RedisConnection {
 
     /// Bytes of the value into the caller's memory; when that takes the last of them, what follows goes into the reader
     /// by the same system call.
-    private func receive(
+    func receive(
         into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int, from socket: RedisSocket,
         until deadline: Deadline
     ) throws(RedisError) -> Int {

@@ -4,6 +4,10 @@ import ProxyCore
 protocol CacheTier: Sendable {
     /// The image of `urlText`, fresh or not, or why there is none. Never throws: a cache that fails is a miss.
     func lookup(_ urlText: String) -> CacheLookup
+    /// What a look-up of `urlText` will take, as far as is known.
+    func effort(for urlText: String) -> LookupEffort
+    /// Asks for several images in one trip; nil where that cannot be done.
+    func lookups(of urlTexts: [String]) -> (any LookupSeries)?
     /// Takes an image while it comes; `length` is its size in bytes where it is known. Nothing is there for others before
     /// it is whole.
     func makeWriter(for urlText: String, length: Int?) -> any CacheWriter
@@ -47,6 +51,26 @@ protocol CacheTier: Sendable {
     func renewFetch(of urlText: String, as token: FetchToken, for time: Duration) -> Bool
     /// Ends being the one, if it still is. Who asks within `time` is told `verdict`, if there is one.
     func endFetch(of urlText: String, as token: FetchToken, leaving verdict: String?, for time: Duration)
+}
+
+extension CacheTier {
+    func effort(for urlText: String) -> LookupEffort { .own }
+    func lookups(of urlTexts: [String]) -> (any LookupSeries)? { nil }
+}
+
+enum LookupEffort {
+    /// Nothing.
+    case atHand
+    /// It has to be asked for, and little comes back: several cost less together.
+    case shared
+    /// Nobody knows.
+    case own
+}
+
+/// The answers to look-ups that were sent together, on the thread that sent them.
+protocol LookupSeries: AnyObject {
+    /// The next answer, in the order of the questions; nil when that one is better asked again by itself.
+    func next() -> CacheLookup?
 }
 
 /// Who fetches: nobody else has the same.

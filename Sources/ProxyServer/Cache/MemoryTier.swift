@@ -167,6 +167,9 @@ final class MemoryEntry: CachedBody, Sendable {
         checked = Mutex(.now)
     }
 
+    /// Whether the last comparison with its record is no longer ago than `interval`.
+    func wasChecked(within interval: Duration) -> Bool { checked.withLock { .now - $0 <= interval } }
+
     /// True, for one caller, when the last comparison is longer ago than `interval`.
     func isDueForCheck(every interval: Duration) -> Bool {
         checked.withLock { checked in

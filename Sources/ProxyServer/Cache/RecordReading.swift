@@ -11,6 +11,8 @@ struct RecordReading {
     let pool: RedisPool
     /// Large records that this process has read whole and found sound.
     let verified: RecentSet
+    /// Keys of records that were short when they were last read.
+    let short: RecentSet
     /// Those that did not come whole when they were last handed out.
     let suspected: RecentSet
     /// The longest value that is a record.
@@ -38,7 +40,10 @@ struct RecordReading {
     func open() throws(Failure) -> CachedImage? {
         let lease = try redis { () throws(RedisError) in try pool.lease() }
         guard let value = try openString(on: lease) else { return nil }
-        if value.length <= Self.wholeLength { return try whole(value, lease) }
+        if value.length <= Self.wholeLength {
+            short.insert(key.hashValue)
+            return try whole(value, lease)
+        }
         if let located = ImageRecord.parse(tail: value.tail.span, length: value.length) {
             return try stream(value, located, lease)
         }
@@ -61,14 +66,23 @@ struct RecordReading {
     private func whole(
         _ value: RedisString, _ lease: RedisLease, holding room: Reservation? = nil
     ) throws(Failure) -> CachedImage {
-        var bytes = try redis { () throws(RedisError) in try lease.connection.readAll() }
+        let bytes = try redis { () throws(RedisError) in try lease.connection.readAll() }
+        return try whole(bytes, fingerprint(value), holding: room)
+    }
+
+    /// A record that has been read, and was in Redis at `readAt`.
+    func whole(
+        _ value: consuming [UInt8], _ fingerprint: RecordFingerprint, holding room: Reservation? = nil,
+        readAt: ContinuousClock.Instant = .now
+    ) throws(Failure) -> CachedImage {
+        var bytes = value
         let located: ImageRecord.Located
         do { located = try ImageRecord.locate(in: bytes.span) } catch { throw .damaged(error.rawValue) }
         let range = try Self.decode(located, in: &bytes)
         let type = try Self.type(of: located.record, beginning: RawSpan(_elements: bytes.span).extracting(range))
         return CachedImage(
-            type: type, record: located.record, fingerprint: fingerprint(value),
-            body: WholeBody(bytes, range, holding: room))
+            type: type, record: located.record, fingerprint: fingerprint,
+            body: WholeBody(bytes, range, holding: room, readAt: readAt))
     }
 
     /// Where the image lies when what was located in `bytes` is decoded.
@@ -151,16 +165,21 @@ final class WholeBody: CachedBody {
     private let bytes: [UInt8]
     private let range: Range<Int>
     private let room: Reservation?
+    private let readAt: ContinuousClock.Instant
 
-    /// `room` is what `bytes` take of a budget.
-    init(_ bytes: [UInt8], _ range: Range<Int>, holding room: Reservation? = nil) {
+    /// `room` is what `bytes` take of a budget; at `readAt` the cache had them.
+    init(
+        _ bytes: [UInt8], _ range: Range<Int>, holding room: Reservation? = nil,
+        readAt: ContinuousClock.Instant = .now
+    ) {
         self.bytes = bytes
         self.range = range
         self.room = room
+        self.readAt = readAt
     }
 
     /// The image for memory: a copy, since the buffer is a third longer, as the base64 was, and memory counts images.
-    func entry(for image: CachedImage) -> MemoryEntry { MemoryEntry(image, Array(bytes[range]), readAt: .now) }
+    func entry(for image: CachedImage) -> MemoryEntry { MemoryEntry(image, Array(bytes[range]), readAt: readAt) }
 
     func forEachPiece(
         in part: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void

@@ -12,12 +12,14 @@ final class RedisTier: SharedTier {
     let health: RedisHealth
     /// Fingerprints of large records: some tens of kilobytes.
     let verified = RecentSet(capacity: 4096)
+    /// Keys of records that one look-up brings whole.
+    let short = RecentSet(capacity: 8192)
     private let suspected = RecentSet(capacity: 256)
     /// For records of another layout than ours that are too long to be read as they are: one of the longest at a time.
     private let foreign = StoreBudget(limit: 64 << 20)
     let imageKeys: CacheKeyTemplate
     private let metadataKeys: CacheKeyTemplate
-    private let settings: Configuration.Cache
+    let settings: Configuration.Cache
     let turnstile: Turnstile
     let census: Census
     private let metrics: Metrics
@@ -34,7 +36,9 @@ final class RedisTier: SharedTier {
         census = Census()
         imageKeys = settings.imageKey
         metadataKeys = settings.metadataKey
-        pool = RedisPool(to: endpoint, timeouts: timeouts, capacity: OpenFiles.resting)
+        pool = RedisPool(to: endpoint, timeouts: timeouts, capacity: OpenFiles.resting) {
+            WorkerPulse.current?.leaveTheRest()
+        }
         // What a look-up asks: there are servers that answer PING and not that.
         let probed = imageKeys.key(for: "").bytes
         health = RedisHealth(logger: logger) { () throws(RedisError) in
@@ -59,7 +63,7 @@ final class RedisTier: SharedTier {
 
     func reading(_ key: CacheKey) -> RecordReading {
         RecordReading(
-            key: key, pool: pool, verified: verified, suspected: suspected, limit: longestRecord,
+            key: key, pool: pool, verified: verified, short: short, suspected: suspected, limit: longestRecord,
             patience: settings.timeout * 2, foreign: foreign
         ) { [metrics, health] error in
             metrics.cacheFailures.add()
@@ -67,7 +71,8 @@ final class RedisTier: SharedTier {
         }
     }
 
-    private func failed(_ failure: RecordReading.Failure) -> CacheLookup {
+    /// What a look-up found that failed.
+    func failed(_ failure: RecordReading.Failure) -> CacheLookup {
         switch failure {
         case .damaged(let reason): return .damaged(reason: reason)
         case .redis(let error):

@@ -55,11 +55,26 @@ final class TieredCache<Shared: SharedTier>: CacheTier {
             if isCurrent(entry, key) { return .hit(CachedImage(entry)) }
             memory.remove(key)
         }
-        let lookup = shared.lookup(key)
+        return promoted(shared.lookup(key), key)
+    }
+
+    /// What was found in the shared tier, from memory if its time has come.
+    private func promoted(_ lookup: CacheLookup, _ key: CacheKey) -> CacheLookup {
         guard case .hit(let image) = lookup, memory.admits(image.size),
             image.body.handedOver == nil, !candidates.insert(image.fingerprint.value)
         else { return lookup }
         return .hit(promote(image, key))
+    }
+
+    func effort(for urlText: String) -> LookupEffort {
+        guard let entry = memory.peek(shared.key(for: urlText)) else { return shared.effort(for: urlText) }
+        return entry.wasChecked(within: Self.checkInterval) ? .atHand : .own
+    }
+
+    func lookups(of urlTexts: [String]) -> (any LookupSeries)? {
+        shared.lookups(of: urlTexts).map { series in
+            TieredSeries(series, urlTexts.map(shared.key)) { [self] lookup, key in promoted(lookup, key) }
+        }
     }
 
     func makeWriter(for urlText: String, length: Int?) -> any CacheWriter {
@@ -139,6 +154,27 @@ final class TieredCache<Shared: SharedTier>: CacheTier {
         }
         guard gathering.reserve(image.size) else { return image }
         return CachedImage(image, gatheredBy: GatheredBody(image, into: memory, for: key, budget: gathering))
+    }
+}
+
+/// What the shared tier answers, and memory keeps of it.
+private final class TieredSeries: LookupSeries {
+    private let series: any LookupSeries
+    private var keys: ArraySlice<CacheKey>
+    private let promoted: (CacheLookup, CacheKey) -> CacheLookup
+
+    init(
+        _ series: any LookupSeries, _ keys: [CacheKey], _ promoted: @escaping (CacheLookup, CacheKey) -> CacheLookup
+    ) {
+        self.series = series
+        self.keys = keys[...]
+        self.promoted = promoted
+    }
+
+    func next() -> CacheLookup? {
+        let key = keys.popFirst()
+        guard let lookup = series.next(), let key else { return nil }
+        return promoted(lookup, key)
     }
 }
 

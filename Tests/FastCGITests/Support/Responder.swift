@@ -9,22 +9,38 @@ final class Responder {
     let listener: FastCGIListener
     private let ended = DispatchGroup()
 
-    init(
+    convenience init(
         tcp: Bool = false, workers: Int = 0, turnstile: Turnstile = Turnstile(limit: 64),
         work: WorkQueue = WorkQueue(),
         _ handle: @escaping @Sendable (FastCGIRequest) -> Void = { $0.finish() }
+    ) throws {
+        try self.init(tcp: tcp, workers: workers, turnstile: turnstile, work: work, takingUpTo: 1) {
+            $0.forEach(handle)
+        }
+    }
+
+    /// Each of its workers takes up to `most` requests at once. `reserve` more are called up as others wait.
+    init(
+        tcp: Bool = false, workers: Int, reserve: Int = 0, turnstile: Turnstile = Turnstile(limit: 64),
+        work: WorkQueue = WorkQueue(), takingUpTo most: Int, _ serve: @escaping @Sendable (FastCGIArrivals) -> Void
     ) throws {
         closeSoon()
         directory = try TemporaryDirectory()
         address = tcp ? .tcp(host: "127.0.0.1", port: try freePort()) : .unix(path: directory.path + "/app.sock")
         let listener = try FastCGIListener(sockets: [ListeningSocket(at: address)], turnstile: turnstile, work: work)
         self.listener = listener
-        for _ in 0..<workers {
+        let start: @Sendable () -> Void = { [ended] in
             ended.enter()
-            Thread.detachNewThread { [ended] in
-                listener.run(handle)
+            Thread.detachNewThread {
+                listener.run(takingUpTo: most, serve)
                 ended.leave()
             }
+        }
+        for _ in 0..<workers { start() }
+        guard reserve > 0 else { return }
+        turnstile.reserve.open(usual: workers, most: reserve) {
+            start()
+            return true
         }
     }
 

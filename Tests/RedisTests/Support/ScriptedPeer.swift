@@ -73,6 +73,18 @@ struct Visitor: Sendable {
         return true
     }
 
+    /// Sends each part when the visitor has taken the one before: they arrive apart.
+    func sendApart(_ parts: [String]) {
+        for part in parts {
+            guard send(part) else { return }
+            var untaken: Int32 = 1
+            while untaken > 0 {
+                guard unsafe ioctl(descriptor, UInt(TIOCOUTQ), &untaken) == 0 else { return }
+                sched_yield()
+            }
+        }
+    }
+
     /// A byte a millisecond, until the visitor hangs up.
     func drip() { while send("x") { usleep(1000) } }
 

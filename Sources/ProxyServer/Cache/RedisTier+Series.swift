@@ -1,0 +1,70 @@
+internal import Redis
+import FastCGI
+import ProxyCore
+
+/// Several look-ups in one trip: under load most of what a short record costs is going to Redis for it.
+extension RedisTier {
+    /// Only those of which it is known that one piece brings them whole: a long one would keep the others waiting.
+    func effort(for urlText: String) -> LookupEffort {
+        short.contains(key(for: urlText).hashValue) ? .shared : .own
+    }
+
+    func lookups(of urlTexts: [String]) -> (any LookupSeries)? {
+        guard health.permitsReads() else { return nil }
+        let keys = urlTexts.map(key)
+        do throws(RedisError) {
+            return try turnstile.waitingBriefly { () throws(RedisError) in
+                let lease = try pool.lease()
+                let asked = ContinuousClock.now
+                try lease.connection.askForValues(of: keys.map(\.bytes), upTo: RecordReading.wholeLength)
+                return RedisSeries(self, lease, keys, asked)
+            }
+        } catch {
+            _ = failed(.redis(error))
+            return nil
+        }
+    }
+}
+
+private final class RedisSeries: LookupSeries {
+    private let tier: RedisTier
+    private let lease: RedisLease
+    private var keys: ArraySlice<CacheKey>
+    private let asked: ContinuousClock.Instant
+
+    init(_ tier: RedisTier, _ lease: RedisLease, _ keys: [CacheKey], _ asked: ContinuousClock.Instant) {
+        self.tier = tier
+        self.lease = lease
+        self.keys = keys[...]
+        self.asked = asked
+    }
+
+    func next() -> CacheLookup? {
+        // A server that is slow with each answer, within its time, must not be waited for again and again.
+        guard let key = keys.popFirst(), .now - asked < tier.settings.timeout else { return nil }
+        do throws(RedisError) {
+            let value = try tier.turnstile.waitingBriefly { () throws(RedisError) in try lease.connection.nextValue() }
+            return lookup(of: value, key)
+        } catch {
+            // The others are asked for anew, if Redis is to be asked.
+            if error.isConnectionLost { keys = [] }
+            return tier.failed(.redis(error))
+        }
+    }
+
+    private func lookup(of value: consuming RedisConnection.Value, _ key: CacheKey) -> CacheLookup? {
+        switch consume value {
+        case .absent: return .absent
+        case .unclear:
+            tier.short.remove(key.hashValue)
+            return nil
+        case .bytes(let record):
+            let fingerprint = RecordFingerprint(key: key, record: record)
+            do {
+                return .hit(try tier.reading(key).whole(record, fingerprint, readAt: asked))
+            } catch {
+                return tier.failed(error)
+            }
+        }
+    }
+}
