@@ -53,8 +53,8 @@ public final class Turnstile: Sendable {
 
     /// Runs `body`, which waits for something that answers within a fraction of a millisecond, as Redis does.
     ///
-    /// Letting another in for so short a wait costs more than the wait. While there are such waits, a few workers more
-    /// than usual stay, and take turns without being woken for it.
+    /// Letting another in for so short a wait costs more than the wait. While there are such waits, twice as many workers
+    /// stay as usual, and take turns without being woken for it.
     public func waitingBriefly<Result: ~Copyable, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -67,8 +67,9 @@ public final class Turnstile: Sendable {
     /// Waits until a web server takes more of an answer; false when it is to be given up.
     func waitForRoom(on descriptor: Int32) -> Bool { blocking { reserve.waitForRoom(on: descriptor) } }
 
-    /// How many more may run while some wait briefly.
-    private var spare: Int { 3 * limit }
+    /// How many more may run while some wait briefly. With more of them each finds fewer requests at once, and all switch
+    /// more often.
+    private var spare: Int { limit }
 
     /// A worker begins, or goes on.
     func enter() { running.add(1, ordering: .sequentiallyConsistent) }
