@@ -122,6 +122,8 @@ extension RedisConnection {
     func receiveBytes(
         _ length: Int, _ receive: (UnsafeMutableRawBufferPointer) throws(RedisError) -> Int
     ) throws(RedisError) -> [UInt8] {
+        // The library writes the number of elements, and all empty arrays are one.
+        guard length > 0 else { return [] }
         var failure: RedisError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
             do throws(RedisError) {

@@ -3,10 +3,10 @@ import Testing
 
 /// Short values that are asked for together, against a real server.
 @Suite struct RedisValuesTests {
-    /// What is left of the values that were asked for, an error among them as its code.
-    private func rest(_ count: Int, of redis: RedisConnection) throws(RedisError) -> [ValueOrCode] {
-        var values: [ValueOrCode] = []
-        for _ in 0..<count { values.append(try next(of: redis)) }
+    /// What is left of the values that were asked for.
+    private func rest(_ count: Int, of redis: RedisConnection) throws(RedisError) -> [[UInt8]?] {
+        var values: [[UInt8]?] = []
+        for _ in 0..<count { values.append(try redis.nextValue()) }
         return values
     }
 
@@ -19,7 +19,7 @@ import Testing
                 for length in Self.lengths { try redis.set("\r\n\(length)\0", pattern(length)) }
                 for lengths in [Self.lengths, Self.lengths.reversed(), [25], [1, 1, 1]] {
                     try redis.askForValues(of: lengths.map { bytes("\r\n\($0)\0") }, upTo: 128 << 10)
-                    for length in lengths { #expect(try redis.nextValue() == .bytes(pattern(length))) }
+                    for length in lengths { #expect(try redis.nextValue() == pattern(length)) }
                     #expect(redis.isUsable)
                 }
             }
@@ -31,35 +31,36 @@ import Testing
             let value = pattern(128 << 10)
             try redis.set("a", value)
             try redis.askForValues(of: Array(repeating: bytes("a"), count: 50), upTo: value.count)
-            for _ in 0..<50 { #expect(try redis.nextValue() == .bytes(value)) }
+            for _ in 0..<50 { #expect(try redis.nextValue() == value) }
             #expect(redis.isUsable)
         }
     }
 
-    @Test("no key and nothing in it are the same, and no value") func absent() throws {
+    @Test("no key is no value, and nothing in it is an empty one") func absent() throws {
         try withRedis { redis throws in
             try redis.set("empty", [])
             try redis.set("a", bytes("value"))
             try redis.askForValues(of: ["none", "a", "empty", "none"].map(bytes), upTo: 10)
-            #expect(
-                try rest(4, of: redis) == [
-                    .value(.absent), .value(.bytes(bytes("value"))), .value(.absent), .value(.absent),
-                ])
+            #expect(try rest(4, of: redis) == [nil, bytes("value"), [], nil])
             #expect(redis.isUsable)
         }
     }
 
-    @Test("the limit is the last length that comes", arguments: [0, 1, 24, 1_000, 128 << 10]) func limit(_ limit: Int)
-        throws
-    {
+    @Test("the limit is the last length that comes", arguments: [0, 1, 24, 1_000, 128 << 10], [-1, 0, 1, 5_000_000])
+    func limit(_ limit: Int, _ beyond: Int) throws {
         try withRedis { redis throws in
-            let keys = [-1, 0, 1, 2, 5_000_000].filter { limit + $0 > 0 }.map { limit + $0 }
-            for length in keys { try redis.set("\(length)", pattern(length)) }
-            try redis.askForValues(of: keys.map { bytes("\($0)") }, upTo: limit)
-            for length in keys {
-                #expect(try redis.nextValue() == (length > limit ? .unclear : .bytes(pattern(length))), "of \(length)")
+            let length = max(limit + beyond, 0)
+            try redis.set("a", pattern(length))
+            try redis.set("b", [])
+            try redis.askForValues(of: ["a", "b"].map(bytes), upTo: limit)
+            if length <= limit {
+                #expect(try rest(2, of: redis) == [pattern(length), []])
+                #expect(redis.isUsable)
+            } else {
+                #expect(throws: RedisError.tooLarge) { try redis.nextValue() }
+                #expect(throws: RedisError.closed) { try redis.nextValue() }
+                #expect(!redis.isUsable)
             }
-            #expect(redis.isUsable)
         }
     }
 
@@ -72,9 +73,22 @@ import Testing
             var keys = ["a", "a"]
             keys.insert("list", at: place)
             try redis.askForValues(of: keys.map(bytes), upTo: 10)
-            let expected = keys.map { $0 == "a" ? ValueOrCode.value(.bytes(bytes("value"))) : .code("WRONGTYPE") }
-            #expect(try rest(3, of: redis) == expected)
+            #expect(try rest(3, of: redis) == keys.map { $0 == "a" ? bytes("value") : nil })
             #expect(redis.isUsable)
+        }
+    }
+
+    @Test("who may not ask for several may ask for one") func refused() throws {
+        try withServer { server throws in
+            let redis = try server.connect()
+            _ = try redis.command(["ACL", "SETUSER", "default", "-mget"])
+            try redis.set("a", bytes("value"))
+            try redis.askForValues(of: ["a", "a"].map(bytes), upTo: 10)
+            let error = #expect(throws: RedisError.self) { try redis.nextValue() }
+            #expect(error?.isConnectionLost == false)
+            #expect(throws: RedisError.closed, "it is the answer to all") { try redis.nextValue() }
+            #expect(redis.isUsable)
+            #expect(try redis.command(["GET", "a"]) == .string(bytes("value")))
         }
     }
 
@@ -108,7 +122,7 @@ import Testing
             _ = try redis.openString(bytes("a"), tail: 3, limit: 100_000)
             try redis.askForValues(of: [bytes("a")], upTo: 100_000)
             redis.closeString()
-            #expect(try redis.nextValue() == .bytes(pattern(100_000)), "and closing what is not open is harmless")
+            #expect(try redis.nextValue() == pattern(100_000), "and closing what is not open is harmless")
         }
     }
 
@@ -164,20 +178,5 @@ import Testing
             #expect(throws: RedisError.closed) { try redis.nextValue() }
             #expect(!redis.isUsable)
         }
-    }
-}
-
-/// A value, or why there is none.
-enum ValueOrCode: Equatable {
-    case value(RedisConnection.Value)
-    case code(String)
-}
-
-/// The next of the values that were asked for; throws where there will be no more.
-func next(of redis: RedisConnection) throws(RedisError) -> ValueOrCode {
-    do {
-        return .value(try redis.nextValue())
-    } catch .refused(let code, _) {
-        return .code(code)
     }
 }

@@ -1,13 +1,21 @@
 internal import Redis
 import FastCGI
 import ProxyCore
+import Synchronization
 
 /// Several look-ups in one trip: under load most of what a short record costs is going to Redis for it.
 extension RedisTier {
     /// Only those of which it is known that one piece brings them whole: a long one would keep the others waiting.
     func effort(for urlText: String) -> LookupEffort {
-        short.contains(key(for: urlText).hashValue) ? .shared : .own
+        short.contains(key(for: urlText).hashValue) && isAskedTogether ? .shared : .own
     }
+
+    /// A server that refuses MGET to us, or for keys of several slots, is asked for one after the other for a while.
+    private var isAskedTogether: Bool { refusal.withLock { $0.map { $0 + Self.pause < .now } ?? true } }
+
+    private static var pause: Duration { .seconds(10) }
+
+    fileprivate func refusedTogether() { refusal.withLock { $0 = .now } }
 
     func lookups(of urlTexts: [String]) -> (any LookupSeries)? {
         guard health.permitsReads() else { return nil }
@@ -44,27 +52,36 @@ private final class RedisSeries: LookupSeries {
         guard let key = keys.popFirst(), .now - asked < tier.settings.timeout else { return nil }
         do throws(RedisError) {
             let value = try tier.turnstile.waitingBriefly { () throws(RedisError) in try lease.connection.nextValue() }
+            guard let value else {
+                tier.short.remove(key.hashValue)
+                return nil
+            }
             return lookup(of: value, key)
         } catch {
-            // The others are asked for anew, if Redis is to be asked.
-            if error.isConnectionLost { keys = [] }
-            return tier.failed(.redis(error))
+            return failed(error, key)
         }
     }
 
-    private func lookup(of value: consuming RedisConnection.Value, _ key: CacheKey) -> CacheLookup? {
-        switch consume value {
-        case .absent: return .absent
-        case .unclear:
+    private func lookup(of record: [UInt8], _ key: CacheKey) -> CacheLookup {
+        let fingerprint = RecordFingerprint(key: key, record: record)
+        do {
+            return .hit(try tier.reading(key).whole(record, fingerprint, readAt: asked))
+        } catch {
+            return tier.failed(error)
+        }
+    }
+
+    /// The others are asked for anew, if Redis is to be asked.
+    private func failed(_ error: RedisError, _ key: CacheKey) -> CacheLookup? {
+        keys = []
+        switch error {
+        case .tooLarge:
             tier.short.remove(key.hashValue)
             return nil
-        case .bytes(let record):
-            let fingerprint = RecordFingerprint(key: key, record: record)
-            do {
-                return .hit(try tier.reading(key).whole(record, fingerprint, readAt: asked))
-            } catch {
-                return tier.failed(error)
-            }
+        case .refused:
+            tier.refusedTogether()
+            return nil
+        default: return tier.failed(.redis(error))
         }
     }
 }

@@ -3,6 +3,7 @@ internal import Redis
 import FastCGI
 import Logging
 import ProxyCore
+import Synchronization
 
 /// Images in Redis, in the record that the TypeScript application shares, or raw.
 ///
@@ -14,6 +15,8 @@ final class RedisTier: SharedTier {
     let verified = RecentSet(capacity: 4096)
     /// Keys of records that one look-up brings whole.
     let short = RecentSet(capacity: 8192)
+    /// When Redis last refused to be asked for several at once.
+    let refusal = Mutex<ContinuousClock.Instant?>(nil)
     private let suspected = RecentSet(capacity: 256)
     /// For records of another layout than ours that are too long to be read as they are: one of the longest at a time.
     private let foreign = StoreBudget(limit: 64 << 20)

@@ -8,7 +8,7 @@ from .redis import RedisClient
 
 class LyingRedis:
     """`answer(words)` gets each command as a list of bytes. What it returns is sent in place of Redis' own answer; with None
-    Redis is asked. A list is sent piece by piece, `pause` seconds apart; None in it closes the connection.
+    Redis is asked. Anything else than bytes is sent piece by piece, `pause` seconds apart; None in it closes the connection.
 
     `commands` is everything that was asked, `connections` how many connections were opened.
     """
@@ -60,7 +60,7 @@ class LyingRedis:
             connection.close()
 
     def _send(self, connection, reply):
-        for piece in reply if isinstance(reply, list) else [reply]:
+        for piece in [reply] if isinstance(reply, bytes) else reply:
             if piece is None:
                 raise ConnectionAbortedError
             connection.sendall(piece)
