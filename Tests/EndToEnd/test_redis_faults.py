@@ -156,8 +156,8 @@ def test_whatever_redis_answers_the_image_comes(start, origin, name):
         within = HANGING if name in ("half an answer", "nothing") else FAILING
         for _ in range(10):
             assert image_is_served(server, origin, within)
-        # Of a Redis that is well, a miss asks about ten.
-        assert redis.commands < 100, "a storm of retries"
+        # Of a Redis that is well, a miss asks about ten, and what is done now and then asks a few.
+        assert redis.commands < 200, "a storm of retries"
 
 
 def test_an_address_that_drops_connections_holds_nobody_up(start, origin):
