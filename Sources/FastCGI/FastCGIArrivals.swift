@@ -15,6 +15,7 @@ public final class FastCGIArrivals {
 
     /// How many have not been taken.
     public var count: Int { waiting.count + (parsed == nil ? 0 : 1) }
+    public var isEmpty: Bool { count == 0 }
 
     /// The next, parsed; nil when there are no more.
     public func next() -> FastCGIRequest? {

@@ -77,14 +77,14 @@ public final class FastCGIListener: Sendable {
             let ready = ReadyEvents(capacity: most)
             while wait(for: ready) {
                 pulse.begin(.init(.request))
-                let (requests, other) = arrived(ready)
+                let (requests, other) = arrived(ready, through: ready)
                 let leaveAll = { [self] in
                     requests.leave()
                     if let other { leave(other.connection) }
                 }
-                let isLeft = !pulse.holding(leaveAll) { if requests.count > 0 { serve(requests) } }
+                let isLeft = !pulse.holding(leaveAll) { if !requests.isEmpty { serve(requests) } }
                 requests.leave()
-                if !isLeft, let other, let new = arrival(from: other, ready, pulse) { serve(new) }
+                if !isLeft, let other, let new = arrival(from: other, ready, pulse), !new.isEmpty { serve(new) }
                 // Here nothing is in hand.
                 if isWorkLeft.load(ordering: .relaxed), isWorkLeft.exchange(false, ordering: .relaxed) {
                     runWork(pulse)
@@ -100,7 +100,7 @@ public final class FastCGIListener: Sendable {
         let pulse = WorkerPulse()
         let ready = ReadyEvents(capacity: 1)
         while wait(for: ready) {
-            let (requests, other) = arrived(ready)
+            let (requests, other) = arrived(ready, through: ready)
             if let request = requests.next() ?? other.flatMap({ arrival(from: $0, ready, pulse)?.next() }) {
                 return request
             }
@@ -169,25 +169,18 @@ public final class FastCGIListener: Sendable {
 extension FastCGIListener {
     /// The requests that have come whole, and one more thing that is ready and may take long. What is ready besides is left to
     /// other workers.
-    private func arrived(_ ready: ReadyEvents) -> (requests: FastCGIArrivals, other: Ready?) {
+    private func arrived(
+        _ events: some Sequence<Ready>, through ready: ReadyEvents
+    ) -> (requests: FastCGIArrivals, other: Ready?) {
         var whole: [Ready] = []
         var other: Ready?
-        for event in ready {
-            if isConnection(event.connection) {
-                switch ready.arrival(on: event.connection) {
-                case .request:
-                    whole.append(event)
-                    continue
-                case .nothing:
-                    watch(event.connection)
-                    continue
-                case .end:
-                    end(event.connection)
-                    continue
-                case .part: break
-                }
+        for event in events {
+            switch isConnection(event.connection) ? ready.arrival(on: event.connection) : .part {
+            case .request: whole.append(event)
+            case .nothing: watch(event.connection)
+            case .end: end(event.connection)
+            case .part: if other == nil { other = event } else { leave(event.connection) }
             }
-            if other == nil { other = event } else { leave(event.connection) }
         }
         return (FastCGIArrivals(whole, at: self), other)
     }
@@ -219,20 +212,14 @@ extension FastCGIListener {
         }
         guard let socket = socket(event.connection) else { return rest(of: event) }
         guard let connection = accept(from: socket) else { return nil }
-        let new = Ready(connection: connection, mayBeGone: true)
-        switch ready.arrival(on: connection) {
-        case .request: return FastCGIArrivals([new], at: self)
-        case .part: return rest(of: new)
-        case .nothing: watch(connection)
-        case .end: end(connection)
-        }
-        return nil
+        let (requests, part) = arrived(CollectionOfOne(Ready(connection: connection, mayBeGone: true)), through: ready)
+        return part.map { rest(of: $0) } ?? requests
     }
 
     /// Waits for the rest of a request.
-    private func rest(of ready: Ready) -> FastCGIArrivals? {
+    private func rest(of ready: Ready) -> FastCGIArrivals {
         let parsed = turnstile.blocking { () -> FastCGIRequest? in request(on: ready, isWhole: false) }
-        return parsed.map { FastCGIArrivals([], parsed: $0, at: self) }
+        return FastCGIArrivals([], parsed: parsed, at: self)
     }
 
     /// The request on a connection that has brought one, or a part; nil when it never comes.

@@ -60,13 +60,8 @@ final class RequestBatch {
     }
 
     private func answerTogether() {
-        guard together.count > 1 else {
-            pieces.append(contentsOf: together.map(Piece.lookUp))
-            together = []
-            return
-        }
         let start = ContinuousClock.now
-        series = cache?.lookups(of: together.map(\.image.urlText))
+        series = together.count > 1 ? cache?.lookups(of: together.map(\.image.urlText)) : nil
         while let asked = together.popFirst() {
             if let found = series?.next() {
                 asked.exchange.record.cacheTime = .now - start
@@ -80,7 +75,7 @@ final class RequestBatch {
 
     private func answer(_ exchange: Exchange, _ image: ImageRequest, found: CacheLookup? = nil) {
         WorkerPulse.current?.begin(.init(.request, request: exchange.record.requestID))
-        if let rest = handler.answer(exchange, image, found: found) { pieces.append(.goOn(rest)) }
+        if let rest = handler.answerFromCache(exchange, image, found: found) { pieces.append(.goOn(rest)) }
     }
 
     private func leaveTheRest() {
@@ -106,11 +101,7 @@ extension RequestHandler {
     fileprivate func run(_ piece: RequestBatch.Piece) {
         switch piece {
         case .judge(let request): take(request)
-        case .lookUp(let asked):
-            guard !asked.exchange.request.isPeerGone else {
-                return conclusion.end(asked.exchange, .failure(.clientGone))
-            }
-            if let rest = answer(asked.exchange, asked.image) { goOn(rest) }
+        case .lookUp(let asked): answer(asked)
         case .goOn(let rest): goOn(rest)
         }
     }

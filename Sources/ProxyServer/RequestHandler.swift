@@ -33,7 +33,7 @@ final class RequestHandler: Sendable {
         WorkerPulse.current?.begin(.init(.request, request: exchange.record.requestID))
         do {
             if let image = try image(of: exchange) {
-                try answer(exchange, image)
+                answer(exchange, image)
             } else {
                 try answer(route(of: request), exchange)
                 conclusion.end(exchange, .success(()))
@@ -46,7 +46,7 @@ final class RequestHandler: Sendable {
     /// Answers a request of the operator's for the image at a URL.
     func handle(_ exchange: Exchange, for urlText: String) {
         do {
-            try answer(exchange, ImageExchange(services, exchange).parse(urlText))
+            answer(exchange, try ImageExchange(services, exchange).parse(urlText))
         } catch {
             conclusion.end(exchange, .failure(error))
         }
@@ -74,26 +74,23 @@ final class RequestHandler: Sendable {
         case refresh(ImageRequest, StaleImage)
     }
 
-    private func answer(_ exchange: Exchange, _ image: ImageRequest) throws(ProxyError) {
-        if let rest = try answerFromCache(exchange, image) { goOn(rest) }
+    /// Answers a request for an image, or leaves it with those that wait.
+    private func answer(_ exchange: Exchange, _ image: ImageRequest) {
+        if let rest = answerFromCache(exchange, image) { goOn(rest) }
     }
 
     /// Answers from the cache, or with what was `found` there.
-    func answer(_ exchange: Exchange, _ image: ImageRequest, found: CacheLookup? = nil) -> Continuation? {
-        do { return try answerFromCache(exchange, image, found: found) } catch {
+    func answerFromCache(_ exchange: Exchange, _ image: ImageRequest, found: CacheLookup? = nil) -> Continuation? {
+        do {
+            switch try ImageExchange(services, exchange).answer(image, found: found) {
+            case .missing(let miss): return .forward(miss)
+            case .sent(let stale):
+                conclusion.end(exchange, .success(()))
+                return stale.map { .refresh(image, $0) }
+            }
+        } catch {
             conclusion.end(exchange, .failure(error))
             return nil
-        }
-    }
-
-    private func answerFromCache(
-        _ exchange: Exchange, _ image: ImageRequest, found: CacheLookup? = nil
-    ) throws(ProxyError) -> Continuation? {
-        switch try ImageExchange(services, exchange).answer(image, found: found) {
-        case .missing(let miss): return .forward(miss)
-        case .sent(let stale):
-            conclusion.end(exchange, .success(()))
-            return stale.map { .refresh(image, $0) }
         }
     }
 
@@ -169,19 +166,25 @@ extension RequestHandler {
         }
     }
 
+    /// Looks a request up that nobody has looked up yet.
+    func answer(_ asked: Miss) {
+        if isThere(asked.exchange) { answer(asked.exchange, asked.image) }
+    }
+
     /// Looks a request up once more, and forwards it if it is still missing.
     func answerAgain(_ miss: Miss) {
-        guard !miss.exchange.request.isPeerGone else { return conclusion.end(miss.exchange, .failure(.clientGone)) }
-        do {
-            switch try ImageExchange(services, miss.exchange).answer(miss.image) {
-            case .sent: conclusion.end(miss.exchange, .success(()))
-            case .missing(var again):
-                again.isApart = miss.isApart
-                forward(again)
-            }
-        } catch {
-            conclusion.end(miss.exchange, .failure(error))
+        guard isThere(miss.exchange), case .forward(var again)? = answerFromCache(miss.exchange, miss.image) else {
+            return
         }
+        again.isApart = miss.isApart
+        forward(again)
+    }
+
+    /// Whether the client of a request that has waited has done so, too. Else it ends here.
+    private func isThere(_ exchange: Exchange) -> Bool {
+        guard exchange.request.isPeerGone else { return true }
+        conclusion.end(exchange, .failure(.clientGone))
+        return false
     }
 
     /// Answers with what the cache has; where it has nothing, with `error`, or by asking the origin for the image as if

@@ -93,13 +93,6 @@ extension RESPReader {
         return count
     }
 
-    /// Appends up to `limit` bytes of a string's content.
-    mutating func take(appendingTo target: inout [UInt8], atMost limit: Int) {
-        let count = min(buffered, limit)
-        target += buffer[start..<(start + count)]
-        start += count
-    }
-
     /// Drops up to `limit` bytes of a string's content and returns how many there were.
     mutating func skip(atMost limit: Int) -> Int {
         let count = min(buffered, limit)

@@ -119,7 +119,7 @@ extension RedisConnection {
 
     /// So many bytes, as `receive` puts them at the beginning of what is lent to it. Memory that is about to be written over
     /// need not be cleared.
-    func receiveBytes(
+    private func receiveBytes(
         _ length: Int, _ receive: (UnsafeMutableRawBufferPointer) throws(RedisError) -> Int
     ) throws(RedisError) -> [UInt8] {
         // The library writes the number of elements, and all empty arrays are one.
@@ -152,12 +152,7 @@ extension RedisConnection {
         guard case .reading(var open) = state else { return 0 }
         let deadline = Deadline(open, timeouts.command)
         do {
-            var count = unsafe reader.take(into: buffer, atMost: open.remaining)
-            if count < min(open.remaining, buffer.count) {
-                // What came together with the head is little. More must come, and a piece should be worth its while.
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
-                count += try unsafe receive(into: rest, atMost: open.remaining - count, from: socket, until: deadline)
-            }
+            let count = try unsafe take(into: buffer, atMost: open.remaining, from: socket, until: deadline)
             try unsafe open.accept(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
             state = .reading(open)
             if open.remaining == 0 { try endString(from: socket, until: deadline) }
@@ -245,25 +240,23 @@ extension RedisConnection {
         case .error(let message): return ([], RedisError(refusal: message))
         case .string(let length):
             guard length <= limit else { throw .protocolViolation }
-            return (try receiveContent(length, from: socket, until: deadline), nil)
+            return (try receiveString(of: length, from: socket, until: deadline), nil)
         case .status, .integer, .array, .null: throw .protocolViolation
         }
     }
 
-    private func receiveContent(
-        _ length: Int, from socket: RedisSocket, until deadline: Deadline
+    /// A string whose head has been taken, and its end.
+    func receiveString(
+        of length: Int, from socket: RedisSocket, until deadline: Deadline
     ) throws(RedisError) -> [UInt8] {
-        var content: [UInt8] = []
-        content.reserveCapacity(length)
-        while content.count < length {
-            if reader.buffered == 0 { try receive(from: socket, until: deadline) }
-            reader.take(appendingTo: &content, atMost: length - content.count)
+        let content = try unsafe receiveBytes(length) { rest throws(RedisError) in
+            try unsafe take(into: rest, atMost: rest.count, from: socket, until: deadline)
         }
         try receiveTerminator(from: socket, until: deadline)
         return content
     }
 
-    func receiveTerminator(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
+    private func receiveTerminator(from socket: RedisSocket, until deadline: Deadline) throws(RedisError) {
         while try !reader.takeTerminator() { try receive(from: socket, until: deadline) }
     }
 
@@ -273,9 +266,21 @@ extension RedisConnection {
         state = .idle
     }
 
+    /// The next bytes of a string, of which `limit` are left, into the caller's memory: what has come, and else what comes.
+    private func take(
+        into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int, from socket: RedisSocket,
+        until deadline: Deadline
+    ) throws(RedisError) -> Int {
+        let count = unsafe reader.take(into: buffer, atMost: limit)
+        guard count < min(limit, buffer.count) else { return count }
+        // What came together with the head is little. More must come, and a piece should be worth its while.
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+        return count + (try unsafe receive(into: rest, atMost: limit - count, from: socket, until: deadline))
+    }
+
     /// Bytes of the value into the caller's memory; when that takes the last of them, what follows goes into the reader
     /// by the same system call.
-    func receive(
+    private func receive(
         into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int, from socket: RedisSocket,
         until deadline: Deadline
     ) throws(RedisError) -> Int {

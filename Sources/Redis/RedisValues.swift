@@ -7,7 +7,6 @@ extension RedisConnection {
         /// Most bytes of a value.
         let limit: Int
         let count: Int
-        var hasBegun = false
         var taken = 0
     }
 
@@ -33,8 +32,7 @@ extension RedisConnection {
         do throws(RedisError) {
             // Little more than the first lines: what stands behind them goes to where it stays.
             if reader.buffered == 0 { try receive(from: socket, until: deadline, atMost: 32) }
-            if !series.hasBegun { try beginSeries(of: series.count, from: socket, until: deadline) }
-            series.hasBegun = true
+            if series.taken == 0 { try beginSeries(of: series.count, from: socket, until: deadline) }
             let value = try receiveValue(upTo: series.limit, from: socket, until: deadline)
             series.taken += 1
             if series.taken == series.count { try endReply() }
@@ -68,19 +66,6 @@ extension RedisConnection {
             return try receiveString(of: length, from: socket, until: deadline)
         case .array, .status, .integer, .error: throw .protocolViolation
         }
-    }
-
-    private func receiveString(
-        of length: Int, from socket: RedisSocket, until deadline: Deadline
-    ) throws(RedisError) -> [UInt8] {
-        let value = try unsafe receiveBytes(length) { rest throws(RedisError) in
-            let count = unsafe reader.take(into: rest, atMost: rest.count)
-            guard count < rest.count else { return count }
-            let missing = unsafe UnsafeMutableRawBufferPointer(rebasing: rest[count...])
-            return count + (try unsafe receive(into: missing, atMost: missing.count, from: socket, until: deadline))
-        }
-        try receiveTerminator(from: socket, until: deadline)
-        return value
     }
 
     private static func command(_ keys: [[UInt8]]) -> [UInt8] {

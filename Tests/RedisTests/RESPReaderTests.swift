@@ -52,11 +52,14 @@ import Testing
         for split in 0...whole.count {
             var reader = RESPReader()
             var source = [whole[..<split], whole[split...]]
-            var content: [UInt8] = []
+            var content = [UInt8](repeating: 0, count: 5)
             #expect(try reader.head(from: &source) == .string(length: 5))
-            while content.count < 5 {
+            var count = 0
+            while count < 5 {
                 if reader.buffered == 0 { try reader.receive(source.removeFirst()) }
-                reader.take(appendingTo: &content, atMost: 5 - content.count)
+                count += unsafe content.withUnsafeMutableBytes { content in
+                    unsafe reader.take(into: UnsafeMutableRawBufferPointer(rebasing: content[count...]), atMost: 5)
+                }
             }
             while try !reader.takeTerminator() { try reader.receive(source.removeFirst()) }
             #expect(content == bytes("a\r\n\0b"))

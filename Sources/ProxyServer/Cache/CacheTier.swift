@@ -53,11 +53,6 @@ protocol CacheTier: Sendable {
     func endFetch(of urlText: String, as token: FetchToken, leaving verdict: String?, for time: Duration)
 }
 
-extension CacheTier {
-    func effort(for urlText: String) -> LookupEffort { .own }
-    func lookups(of urlTexts: [String]) -> (any LookupSeries)? { nil }
-}
-
 enum LookupEffort {
     /// Nothing.
     case atHand

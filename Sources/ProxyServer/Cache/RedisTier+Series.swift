@@ -6,8 +6,8 @@ import Synchronization
 /// Several look-ups in one trip: under load most of what a short record costs is going to Redis for it.
 extension RedisTier {
     /// Only those of which it is known that one piece brings them whole: a long one would keep the others waiting.
-    func effort(for urlText: String) -> LookupEffort {
-        short.contains(key(for: urlText).hashValue) && isAskedTogether ? .shared : .own
+    func effort(for key: CacheKey) -> LookupEffort {
+        short.contains(key.hashValue) && isAskedTogether ? .shared : .own
     }
 
     /// A server that refuses MGET to us, or for keys of several slots, is asked for one after the other for a while.
@@ -17,9 +17,8 @@ extension RedisTier {
 
     fileprivate func refusedTogether() { refusal.withLock { $0 = .now } }
 
-    func lookups(of urlTexts: [String]) -> (any LookupSeries)? {
+    func lookups(of keys: [CacheKey]) -> (any LookupSeries)? {
         guard health.permitsReads() else { return nil }
-        let keys = urlTexts.map(key)
         do throws(RedisError) {
             return try turnstile.waitingBriefly { () throws(RedisError) in
                 let lease = try pool.lease()

@@ -4,6 +4,8 @@ import ProxyCore
 protocol SharedTier: CacheTier {
     func key(for urlText: String) -> CacheKey
     func lookup(_ key: CacheKey) -> CacheLookup
+    func effort(for key: CacheKey) -> LookupEffort
+    func lookups(of keys: [CacheKey]) -> (any LookupSeries)?
     /// The fingerprint of the record that is there now; nil when that cannot be found out. That of no record is no other's.
     func fingerprint(of key: CacheKey) -> RecordFingerprint?
     /// Gives the image with this fingerprint another record. The fingerprint that it has from then on; nil when another
@@ -15,6 +17,14 @@ protocol SharedTier: CacheTier {
 
 extension SharedTier {
     func lookup(_ urlText: String) -> CacheLookup { lookup(key(for: urlText)) }
+
+    func effort(for urlText: String) -> LookupEffort { effort(for: key(for: urlText)) }
+
+    func effort(for key: CacheKey) -> LookupEffort { .own }
+
+    func lookups(of urlTexts: [String]) -> (any LookupSeries)? { lookups(of: urlTexts.map(key)) }
+
+    func lookups(of keys: [CacheKey]) -> (any LookupSeries)? { nil }
 
     func renew(
         _ image: CachedImage, as record: ImageRecord, expiry: Duration, of urlText: String
@@ -67,13 +77,15 @@ final class TieredCache<Shared: SharedTier>: CacheTier {
     }
 
     func effort(for urlText: String) -> LookupEffort {
-        guard let entry = memory.peek(shared.key(for: urlText)) else { return shared.effort(for: urlText) }
+        let key = shared.key(for: urlText)
+        guard let entry = memory.peek(key) else { return shared.effort(for: key) }
         return entry.wasChecked(within: Self.checkInterval) ? .atHand : .own
     }
 
     func lookups(of urlTexts: [String]) -> (any LookupSeries)? {
-        shared.lookups(of: urlTexts).map { series in
-            TieredSeries(series, urlTexts.map(shared.key)) { [self] lookup, key in promoted(lookup, key) }
+        let keys = urlTexts.map(shared.key)
+        return shared.lookups(of: keys).map { series in
+            TieredSeries(series, keys) { [self] lookup, key in promoted(lookup, key) }
         }
     }
 

@@ -68,6 +68,9 @@ final class TierDouble: CacheTier {
     /// Hits break off after so many pieces of 10 bytes.
     func breakOff(after pieces: Int) { state.withLock { $0.piecesBeforeDamage = pieces } }
 
+    func effort(for urlText: String) -> LookupEffort { .own }
+    func lookups(of urlTexts: [String]) -> (any LookupSeries)? { nil }
+
     func lookup(_ urlText: String) -> CacheLookup {
         usleep(useconds_t(clamping: delay.wholeMicroseconds))
         return state.withLock { state in
