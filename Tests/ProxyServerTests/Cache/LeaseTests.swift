@@ -1,4 +1,3 @@
-import FastCGI
 import ProxyCore
 import Redis
 import Testing
@@ -15,10 +14,7 @@ import Testing
 
     init() throws {
         server = try RedisServer()
-        var settings = Configuration.Cache()
-        settings.timeout = .seconds(10)
-        tier = RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent)
+        tier = server.tier()
     }
 
     private func claim(_ token: FetchToken, of url: String = url) -> FetchClaim {

@@ -1,4 +1,3 @@
-import FastCGI
 import Foundation
 import ProxyCore
 import Redis
@@ -19,27 +18,13 @@ import Testing
 
     private func tier(
         timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json
-    ) -> RedisTier {
-        var settings = Configuration.Cache()
-        settings.timeout = timeout
-        settings.format = format
-        return RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: metrics, logger: Samples.silent)
-    }
+    ) -> RedisTier { server.tier(timeout: timeout, format: format, metrics: metrics) }
 
     private func url(_ name: String) -> String { "https://a.example/\(name).png" }
 
     private func key(_ name: String) -> RedisArgument { RedisArgument("image-proxy:" + url(name)) }
 
     private func urls(_ names: String...) -> [String] { names.map(url) }
-
-    /// What a hit hands out; nil when it is none.
-    private func body(_ lookup: CacheLookup?) throws -> [UInt8]? {
-        guard case .hit(let image)? = lookup else { return nil }
-        var bytes: [UInt8] = []
-        #expect(try image.forEachPiece { bytes += Array(copying: $0) })
-        return bytes
-    }
 
     private func image(_ lookup: CacheLookup?) throws -> CachedImage {
         guard case .hit(let image)? = lookup else { throw CacheFailure(reason: "no hit") }
@@ -76,12 +61,12 @@ import Testing
         }
         try tier.store(Samples.png(300_000), of: url("a"), at: Self.now)
         let series = try #require(tier.lookups(of: urls("b", "a", "b")))
-        #expect(try body(series.next()) == Samples.png(99), "those before it are none the worse")
+        #expect(try series.next()?.body() == Samples.png(99), "those before it are none the worse")
         #expect(series.next() == nil)
         #expect(tier.effort(for: url("a")) == .own)
         #expect(series.next() == nil, "those behind it are asked for by themselves")
         #expect(tier.effort(for: url("b")) == .shared)
-        #expect(try body(tier.lookup(url("a"))) == Samples.png(300_000))
+        #expect(try tier.lookup(url("a")).body() == Samples.png(300_000))
         #expect(metrics.cacheFailures.count == 0)
     }
 
@@ -102,7 +87,7 @@ import Testing
             let found = try image(lookup)
             #expect(found.type == .png)
             #expect(found.record == .sample(size: size, at: Self.now))
-            #expect(try body(lookup) == Samples.png(size))
+            #expect(try lookup?.body() == Samples.png(size))
         }
         #expect(series.next() == nil)
         #expect(metrics.cacheFailures.count == 0)
@@ -128,7 +113,7 @@ import Testing
         let failures = metrics.cacheFailures.count
         let series = try #require(tier.lookups(of: (names + ["sound"]).map(url)))
         #expect(names.map { _ in series.next()?.damage } == reasons)
-        #expect(try body(series.next()) == Samples.png(99), "those behind it are none the worse")
+        #expect(try series.next()?.body() == Samples.png(99), "those behind it are none the worse")
         #expect(metrics.cacheFailures.count == 2 * failures)
         #expect(tier.isAvailable)
     }
@@ -152,7 +137,7 @@ import Testing
         #expect(try tier.renew(found, as: record, expiry: .seconds(100), of: url("a")))
         let renewed = tier.lookups(of: urls("a"))?.next()
         #expect(try image(renewed).record == record)
-        #expect(try body(renewed) == Samples.png(size))
+        #expect(try renewed?.body() == Samples.png(size))
     }
 
     @Test func aValueOfAnotherTypeIsLookedForByItself() throws {
@@ -161,7 +146,7 @@ import Testing
         try server.command("RPUSH", key("list"), "a")
         let series = try #require(tier.lookups(of: urls("list", "a")))
         #expect(series.next() == nil)
-        #expect(try body(series.next()) == Samples.png(99))
+        #expect(try series.next()?.body() == Samples.png(99))
         #expect(metrics.cacheFailures.count == 0)
     }
 
@@ -177,7 +162,7 @@ import Testing
         for _ in 0..<2 { #expect(series.next() == nil) }
         #expect(tier.effort(for: url("a")) == .own)
         #expect(tier.isAvailable, "nothing else is wrong with it")
-        #expect(try body(tier.lookup(url("a"))) == Samples.png(99))
+        #expect(try tier.lookup(url("a")).body() == Samples.png(99))
         #expect(metrics.cacheFailures.count == 0)
     }
 
@@ -190,7 +175,7 @@ import Testing
         for taken in [2, 1, 0] {
             do {
                 let series = try #require(tier.lookups(of: urls("a", "b")))
-                for _ in 0..<taken { #expect(try body(series.next()) == Samples.png(99)) }
+                for _ in 0..<taken { #expect(try series.next()?.body() == Samples.png(99)) }
             }
             #expect(tier.pool.idleCount == (taken == 2 ? 1 : 0))
             #expect(tier.lookup(url("none")).isAbsent, "and nobody gets what was not taken")
@@ -253,15 +238,15 @@ import Testing
             if isSeries {
                 let series = try #require(cache.lookups(of: urls("none", "a")))
                 #expect(series.next() == nil)
-                #expect(try body(series.next()) == image)
+                #expect(try series.next()?.body() == image)
             } else {
-                #expect(try body(cache.lookup(url("a"))) == image)
+                #expect(try cache.lookup(url("a")).body() == image)
             }
             #expect(cache.memoryUsage?.entries == number)
         }
         // Nothing but memory has it now.
         server.end()
-        #expect(try body(cache.lookup(url("a"))) == image)
+        #expect(try cache.lookup(url("a")).body() == image)
         guard case .unavailable = cache.lookup(url("b")) else { return #expect(Bool(false)) }
     }
 

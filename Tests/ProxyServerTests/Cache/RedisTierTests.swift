@@ -1,4 +1,3 @@
-import FastCGI
 import Foundation
 import ProxyCore
 import Redis
@@ -17,24 +16,10 @@ import Testing
 
     private func tier(
         timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json
-    ) -> RedisTier {
-        var settings = Configuration.Cache()
-        settings.format = format
-        settings.timeout = timeout
-        return RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: metrics, logger: Samples.silent)
-    }
+    ) -> RedisTier { server.tier(timeout: timeout, format: format, metrics: metrics) }
 
     private func store(_ bytes: [UInt8], of url: String = url, at time: Int64 = now) throws {
         try tier().store(bytes, of: url, at: time)
-    }
-
-    /// What a hit hands out; nil when it is none, or breaks off.
-    private func body(_ lookup: CacheLookup) throws -> [UInt8]? {
-        guard case .hit(let image) = lookup else { return nil }
-        var bytes: [UInt8] = []
-        let isWhole = try image.forEachPiece { bytes += Array(copying: $0) }
-        return isWhole && bytes.count == image.size ? bytes : nil
     }
 
     private func record(
@@ -61,7 +46,7 @@ import Testing
             #expect(found.type == .png)
             #expect(found.size == size)
             #expect(found.record.expiresAt == Self.now + 86_400_000)
-            #expect(try body(lookup) == image)
+            #expect(try lookup.body() == image)
         }
     }
 
@@ -106,7 +91,7 @@ import Testing
                 #" {"expiresAt": \#(Self.now + 1), "new":[1], "cachedAt":1, "size":99, "contentType":"image\/jpeg", "#
                     + #""data":"\#(escaped)"} "#))
         let lookup = tier().lookup(Self.url)
-        #expect(try body(lookup) == image)
+        #expect(try lookup.body() == image)
         guard case .hit(let found) = lookup else { return }
         #expect(found.type == .png, "the bytes tell, not the label")
     }
@@ -136,7 +121,7 @@ import Testing
         guard case .damaged = tier.lookup(Self.url) else { return #expect(Bool(false)) }
         #expect(tier.isAvailable)
         try tier.store(Samples.png(99), of: Self.url, at: Self.now)
-        #expect(try body(tier.lookup(Self.url)) == Samples.png(99), "the miss that follows replaces it")
+        #expect(try tier.lookup(Self.url).body() == Samples.png(99), "the miss that follows replaces it")
     }
 
     @Test("a large record with damage anywhere hands nothing out", arguments: [0.0, 0.001, 0.5, 0.999])
@@ -179,7 +164,7 @@ import Testing
             let tier = tier(format: reader)
             for _ in 0..<2 {
                 let lookup = tier.lookup(Self.url)
-                #expect(try body(lookup) == image)
+                #expect(try lookup.body() == image)
                 guard case .hit(let found) = lookup else { continue }
                 #expect(found.record == .sample(size: size, at: Self.now))
             }
@@ -203,7 +188,7 @@ import Testing
     @Test("a large raw record is read once, not verified first") func rawIsReadOnce() throws {
         try tier(format: .raw).store(Samples.png(1_000_000), of: Self.url, at: Self.now)
         try server.command("CONFIG", "RESETSTAT")
-        #expect(try body(tier(format: .raw).lookup(Self.url)) != nil)
+        #expect(try tier(format: .raw).lookup(Self.url).body() != nil)
         guard case .string(let text) = try server.command("INFO", "commandstats") else { return #expect(Bool(false)) }
         #expect(String(decoding: text, as: UTF8.self).contains("cmdstat_get:calls=1,"))
     }
@@ -227,13 +212,13 @@ import Testing
     @Test func aKnownRecordThatIsDamagedLaterBreaksOffOnce() throws {
         try store(Samples.png(1_000_000))
         let tier = tier()
-        #expect(try body(tier.lookup(Self.url)) != nil)
+        #expect(try tier.lookup(Self.url).body() != nil)
         try server.command("SETRANGE", Self.key, "700000", "!")
-        #expect(try body(tier.lookup(Self.url)) == nil)
+        #expect(try tier.lookup(Self.url).body() == nil)
         #expect(tier.lookup(Self.url).damage == "base64")
         #expect(tier.isAvailable, "it is not the server's fault")
         try store(Samples.png(1_000_000))
-        #expect(try body(tier.lookup(Self.url)) == Samples.png(1_000_000))
+        #expect(try tier.lookup(Self.url).body() == Samples.png(1_000_000))
     }
 
     /// Redis must not be asked again and again for what it does not deliver.
@@ -241,7 +226,7 @@ import Testing
     func failureUnderWay(_ format: Configuration.Cache.Format) throws {
         try tier(format: format).store(Samples.png(12_000_000), of: Self.url, at: Self.now)
         let tier = tier(timeout: .seconds(2), format: format)
-        #expect(try body(tier.lookup(Self.url)) != nil)
+        #expect(try tier.lookup(Self.url).body() != nil)
         guard case .hit(let image) = tier.lookup(Self.url) else { return #expect(Bool(false)) }
         server.end()
         #expect(try image.forEachPiece { _ in } == false)
@@ -260,7 +245,7 @@ import Testing
         let tier = tier()
         let first = tier.lookup(Self.url)
         guard case .absent = tier.lookup(Self.url) else { return #expect(Bool(false), "the first has all the room") }
-        #expect(try body(first) == image)
+        #expect(try first.body() == image)
     }
 
     @Test func aLookupThatIsNotReadLeavesAUsableConnection() throws {
@@ -268,8 +253,8 @@ import Testing
         try store(Samples.png(99), of: "https://a.example/small")
         let tier = tier()
         _ = tier.lookup(Self.url)
-        #expect(try body(tier.lookup("https://a.example/small")) == Samples.png(99))
-        #expect(try body(tier.lookup(Self.url)) == Samples.png(1_000_000))
+        #expect(try tier.lookup("https://a.example/small").body() == Samples.png(99))
+        #expect(try tier.lookup(Self.url).body() == Samples.png(1_000_000))
         #expect(metrics.cacheFailures.count == 0)
     }
 
@@ -335,7 +320,7 @@ import Testing
         #expect(throws: CacheFailure.self) {
             try tier.store(Samples.png(99), of: "https://a.example/2", at: Self.now)
         }
-        #expect(try body(tier.lookup(Self.url)) == Samples.png(99))
+        #expect(try tier.lookup(Self.url).body() == Samples.png(99))
         #expect(tier.isAvailable)
     }
 }

@@ -1,4 +1,3 @@
-import FastCGI
 import ProxyCore
 import Redis
 import Testing
@@ -14,13 +13,7 @@ import Testing
 
     init() throws { server = try RedisServer() }
 
-    private func tier(_ format: Configuration.Cache.Format = .json) -> RedisTier {
-        var settings = Configuration.Cache()
-        settings.timeout = .seconds(10)
-        settings.format = format
-        return RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent)
-    }
+    private func tier(_ format: Configuration.Cache.Format = .json) -> RedisTier { server.tier(format: format) }
 
     private func keys() throws -> [String] {
         guard case .array(let keys) = try server.command("KEYS", "*") else { return [] }

@@ -1,4 +1,3 @@
-import FastCGI
 import ProxyCore
 import Redis
 import Testing
@@ -17,13 +16,7 @@ import Testing
 
     init() throws { server = try RedisServer() }
 
-    private func tier(_ format: Configuration.Cache.Format = .json) -> RedisTier {
-        var settings = Configuration.Cache()
-        settings.timeout = .seconds(10)
-        settings.format = format
-        return RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent)
-    }
+    private func tier(_ format: Configuration.Cache.Format = .json) -> RedisTier { server.tier(format: format) }
 
     private func integer(_ words: RedisArgument...) throws -> Int64 {
         guard case .integer(let number) = try server.command(words) else { return -9 }

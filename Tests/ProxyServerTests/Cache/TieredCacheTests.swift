@@ -1,4 +1,3 @@
-import FastCGI
 import Glibc
 import ProxyCore
 import Redis
@@ -18,10 +17,7 @@ import Testing
 
     init() throws {
         server = try RedisServer()
-        var settings = Configuration.Cache()
-        settings.timeout = .seconds(10)
-        redis = RedisTier(
-            server.location, settings, turnstile: Turnstile(limit: 4), metrics: Metrics(), logger: Samples.silent)
+        redis = server.tier()
     }
 
     private func cache(gatheringLimit: Int = 16 << 20) -> TieredCache<RedisTier> {
@@ -37,16 +33,8 @@ import Testing
     private func warmed(_ image: [UInt8]) throws -> TieredCache<RedisTier> {
         let cache = cache()
         try store(image, at: time.now)
-        for _ in 0..<2 { #expect(try body(cache.lookup(Self.url)) == image) }
+        for _ in 0..<2 { #expect(try cache.lookup(Self.url).body() == image) }
         return cache
-    }
-
-    /// What a hit hands out; nil when it is none, or breaks off.
-    private func body(_ lookup: CacheLookup) throws -> [UInt8]? {
-        guard case .hit(let image) = lookup else { return nil }
-        var bytes: [UInt8] = []
-        let isWhole = try image.forEachPiece { bytes += Array(copying: $0) }
-        return isWhole && bytes.count == image.size ? bytes : nil
     }
 
     /// How often Redis was asked for a value since the last time.
@@ -64,12 +52,12 @@ import Testing
         try store(image, at: time.now)
         for _ in 0..<2 {
             _ = try reads()
-            #expect(try body(cache.lookup(Self.url)) == image)
+            #expect(try cache.lookup(Self.url).body() == image)
             #expect(try reads() > 0)
         }
         for _ in 0..<5 {
             let lookup = cache.lookup(Self.url)
-            #expect(try body(lookup) == image)
+            #expect(try lookup.body() == image)
             guard case .hit(let found) = lookup else { continue }
             #expect(found.type == .png)
             #expect(found.record.expiresAt == time.now + 86_400_000)
@@ -86,7 +74,7 @@ import Testing
             return true
         }
         #expect(isGone)
-        #expect(try body(cache.lookup(Self.url)) == nil, "and stays gone")
+        #expect(try cache.lookup(Self.url).body() == nil, "and stays gone")
     }
 
     @Test("what is replaced in Redis is replaced", arguments: sizes) func replacement(_ size: Int) throws {
@@ -94,11 +82,11 @@ import Testing
         let new = Array(old.dropLast()) + [0xEE]
         let cache = try warmed(old)
         try store(new, at: time.now + 1)
-        let isReplaced = try eventually { try body(cache.lookup(Self.url)) == new }
+        let isReplaced = try eventually { try cache.lookup(Self.url).body() == new }
         #expect(isReplaced)
-        for _ in 0..<3 { #expect(try body(cache.lookup(Self.url)) == new) }
+        for _ in 0..<3 { #expect(try cache.lookup(Self.url).body() == new) }
         _ = try reads()
-        #expect(try body(cache.lookup(Self.url)) == new)
+        #expect(try cache.lookup(Self.url).body() == new)
         #expect(try reads() == 0, "the new one is in memory")
     }
 
@@ -106,9 +94,9 @@ import Testing
         let old = Samples.png(size)
         let new = Array(old.dropLast()) + [0xEE]
         let cache = try warmed(old)
-        #expect(try body(cache.lookup(Self.url)) == old)
+        #expect(try cache.lookup(Self.url).body() == old)
         try cache.store(new, of: Self.url, at: time.now + 1)
-        for _ in 0..<3 { #expect(try body(cache.lookup(Self.url)) == new) }
+        for _ in 0..<3 { #expect(try cache.lookup(Self.url).body() == new) }
     }
 
     @Test("what is no longer fresh is found, until Redis lets it go", arguments: sizes)
@@ -118,7 +106,7 @@ import Testing
         try store(image, at: 0)
         for _ in 0..<3 {
             let lookup = cache.lookup(Self.url)
-            #expect(try body(lookup) == image)
+            #expect(try lookup.body() == image)
             guard case .hit(let found) = lookup else { continue }
             #expect(found.record.expiresAt == 86_400_000)
         }
@@ -149,7 +137,7 @@ import Testing
             #expect(try part(10..<20, of: found) == Array(image[10..<20]))
         }
         _ = try reads()
-        #expect(try body(cache.lookup(Self.url)) == image)
+        #expect(try cache.lookup(Self.url).body() == image)
         #expect(try reads() > 0)
     }
 
@@ -165,12 +153,12 @@ import Testing
         let cache = try warmed(image)
         if isThere { try server.command("ACL", "SETUSER", "default", "-getrange") } else { server.end() }
         let isNoticed = try eventually {
-            let served = try body(cache.lookup(Self.url))
+            let served = try cache.lookup(Self.url).body()
             #expect(served == image)
             return !cache.isAvailable
         }
         #expect(isNoticed)
-        for _ in 0..<3 { #expect(try body(cache.lookup(Self.url)) == image) }
+        for _ in 0..<3 { #expect(try cache.lookup(Self.url).body() == image) }
         guard case .unavailable = cache.lookup("https://a.example/another") else { return #expect(Bool(false)) }
     }
 
@@ -179,7 +167,7 @@ import Testing
         let image = Samples.png(1_000_000)
         let cache = cache()
         try store(image, at: time.now)
-        #expect(try body(cache.lookup(Self.url)) == image)
+        #expect(try cache.lookup(Self.url).body() == image)
         guard case .hit(let found) = cache.lookup(Self.url) else { return #expect(Bool(false)) }
         try server.command("DEL", Self.key)
         let checkIsDue = ContinuousClock.now + .milliseconds(501)
@@ -193,9 +181,9 @@ import Testing
         let cache = cache(gatheringLimit: image.count)
         try store(image, at: time.now)
         for _ in 0..<5 { _ = cache.lookup(Self.url) }
-        #expect(try body(cache.lookup(Self.url)) == image)
+        #expect(try cache.lookup(Self.url).body() == image)
         _ = try reads()
-        #expect(try body(cache.lookup(Self.url)) == image)
+        #expect(try cache.lookup(Self.url).body() == image)
         #expect(try reads() == 0)
     }
 }

@@ -1,7 +1,10 @@
+import FastCGI
 import Foundation
 import Glibc
 import ProxyCore
 import Redis
+
+@testable import ProxyServer
 
 /// A redis-server of the test's own, on a Unix socket in a temporary directory. It writes nothing to disk; it is ended
 /// by its process id, and its directory removed, when the test lets go of it.
@@ -41,6 +44,17 @@ final class RedisServer {
         guard process.isRunning else { return }
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+    }
+
+    /// A cache in it, whose timeout no test reaches unless it says so.
+    func tier(
+        timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json, metrics: Metrics = Metrics()
+    ) -> RedisTier {
+        var settings = Configuration.Cache()
+        settings.timeout = timeout
+        settings.format = format
+        return RedisTier(
+            location, settings, turnstile: Turnstile(limit: 4), metrics: metrics, logger: Samples.silent)
     }
 
     var location: RedisLocation { RedisLocation(endpoint: .socket(path: directory.path + "/redis.sock")) }
