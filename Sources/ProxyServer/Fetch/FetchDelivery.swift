@@ -193,6 +193,8 @@ extension FetchDelivery {
 
     /// The image has arrived whole.
     func complete() {
+        // What fits one chunk is written in less time than a rest takes.
+        if leader != nil, let kept, kept.keepsAll, kept.chunks.count > 1 { services.storeQueue.rest() }
         kept?.finish()
         services.accessLog.metrics.fetchedSize.observe(count)
         share()

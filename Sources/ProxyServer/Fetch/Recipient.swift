@@ -62,7 +62,8 @@ final class Recipient: @unchecked Sendable {
 
     /// Sends what waits in the writer.
     func flush(waits: Bool) throws(ProxyError) {
-        if waits || exchange.request.isWritable { try exchange.writer.flush() }
+        guard exchange.writer.hasPending, waits || exchange.request.isWritable else { return }
+        try exchange.writer.flush()
     }
 
     /// Writes the rest of an image that is whole.
