@@ -22,9 +22,30 @@ public enum HTTPDate {
         let seconds = min(max(seconds, range.lowerBound), range.upperBound)
         let time = modulo(seconds, 86400)
         let date = CivilDate(daysSince1970: (seconds - time) / 86400)
-        let day = days[Int(modulo(date.daysSince1970 + 4, 7))]
-        let clock = [time / 3600, time / 60 % 60, time % 60].map { padded($0, 2) }.joined(separator: ":")
-        return "\(day), \(padded(date.day, 2)) \(months[Int(date.month) - 1]) \(padded(date.year, 4)) \(clock) GMT"
+        // Many a hit sends a date: a row of bytes costs a tenth of what strings put together do.
+        var text: [UInt8] = []
+        text.reserveCapacity(29)
+        text += days[Int(modulo(date.daysSince1970 + 4, 7))].utf8
+        text += ", ".utf8
+        append(date.day, digits: 2, to: &text)
+        text.append(UInt8(ascii: " "))
+        text += months[Int(date.month) - 1].utf8
+        text.append(UInt8(ascii: " "))
+        append(date.year, digits: 4, to: &text)
+        for (number, separator) in [(time / 3600, " "), (time / 60 % 60, ":"), (time % 60, ":")] {
+            text += separator.utf8
+            append(number, digits: 2, to: &text)
+        }
+        text += " GMT".utf8
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func append(_ number: Int64, digits: Int, to text: inout [UInt8]) {
+        var divisor: Int64 = digits == 4 ? 1000 : 10
+        while divisor > 0 {
+            text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+            divisor /= 10
+        }
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`
@@ -59,11 +80,6 @@ public enum HTTPDate {
             let time = reader.time(), reader.skip(" "), let year = reader.number(4), reader.isAtEnd
         else { return nil }
         return CivilDate(year: year, month: month + 1, day: day).map { $0.daysSince1970 * 86400 + time }
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 
     private static func modulo(_ number: Int64, _ divisor: Int64) -> Int64 {
@@ -141,9 +157,11 @@ private struct CivilDate {
     /// The days from 1970 to the first of a month; the 13th month is the next January.
     private static func daysBefore(_ year: Int64, _ month: Int64) -> Int64 {
         let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-        let lengths: [Int64] = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         let past = year - 1
         let years = past * 365 + past / 4 - past / 100 + past / 400
-        return years - 719_162 + lengths.prefix(Int(month) - 1).reduce(0, +)
+        return years - 719_162 + daysBeforeMonth[Int(month) - 1] + (isLeap && month > 2 ? 1 : 0)
     }
+
+    /// In a year that is no leap year.
+    private static let daysBeforeMonth: [Int64] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365]
 }

@@ -61,10 +61,11 @@ private final class RedisSeries: LookupSeries {
         }
     }
 
-    private func lookup(of record: [UInt8], _ key: CacheKey) -> CacheLookup {
-        let fingerprint = RecordFingerprint(key: key, record: record)
+    /// Takes the record, which is decoded where it lies: while anybody else had it, that would copy all of it first.
+    private func lookup(of record: consuming [UInt8], _ key: CacheKey) -> CacheLookup {
+        let fingerprint = RecordFingerprint(key: key, record: copy record)
         do {
-            return .hit(try tier.reading(key).whole(record, fingerprint, readAt: asked))
+            return .hit(try tier.reading(key).whole(consume record, fingerprint, readAt: asked))
         } catch {
             return tier.failed(error)
         }
