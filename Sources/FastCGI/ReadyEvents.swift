@@ -14,8 +14,8 @@ struct Ready {
 
     private let events: UnsafeMutableBufferPointer<epoll_event>
     private var count = 0
-    /// Through which connections are looked at. Most workers of a quiet process never look at any, and never touch its pages.
-    private let window: UnsafeMutableRawBufferPointer
+    /// Through which connections are looked at. Most workers of a quiet process never look at any, and have none.
+    private var window: UnsafeMutableRawBufferPointer?
 
     private static let trouble = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
 
@@ -23,17 +23,20 @@ struct Ready {
     init(capacity: Int) {
         unsafe events = .allocate(capacity: Swift.max(1, capacity))
         unsafe events.initialize(repeating: epoll_event())
-        unsafe window = .allocate(byteCount: Arrival.longest, alignment: MemoryLayout<RecordHeader>.alignment)
     }
 
     deinit {
         unsafe events.deallocate()
-        unsafe window.deallocate()
+        unsafe window?.deallocate()
     }
 
     /// What waits on a connection.
     func arrival(on connection: Connection) -> Arrival {
-        unsafe Arrival(on: connection.descriptor, through: window)
+        let window =
+            unsafe self.window
+            ?? .allocate(byteCount: Arrival.longest, alignment: MemoryLayout<RecordHeader>.alignment)
+        unsafe self.window = unsafe window
+        return unsafe Arrival(on: connection.descriptor, through: window)
     }
 
     /// Waits for `timeout` milliseconds, or for ever where that is negative. With `one` for no more than one.

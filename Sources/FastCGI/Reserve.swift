@@ -9,11 +9,15 @@ import Synchronization
 /// more than are needed. Where even that is not enough for those that wait for web servers, whoever has been given nothing
 /// to do for longest goes: the patience with a web server that takes nothing is then a second, not half a minute.
 ///
+/// In the same way the last of the usual number are started, when they are first needed; those stay.
+///
 /// Sendable: the state is behind a lock, which is taken only where a worker waits, or has nothing to do.
 public final class Reserve: Sendable {
     /// A web server that takes nothing for so long is broken.
     private let patience: Duration
     private let state = Mutex(State())
+    /// How many of the usual number have not been started.
+    private let missing = Atomic<Int>(0)
 
     private struct State {
         /// Starts one more worker; false when the system gives none. Nil while there is no reserve.
@@ -33,10 +37,11 @@ public final class Reserve: Sendable {
 
     init(patience: Duration = FastCGIRequest.patience) { self.patience = patience }
 
-    /// From now on up to `most` workers are started beside the `usual` number. An eighth of all, and one at least, is
-    /// never left waiting for web servers.
-    public func open(usual: Int, most: Int, _ start: @escaping @Sendable () -> Bool) {
+    /// From now on up to `most` workers are started beside the `usual` number, of which some may be `missing` still. An
+    /// eighth of all, and one at least, is never left waiting for web servers.
+    public func open(usual: Int, missing: Int = 0, most: Int, _ start: @escaping @Sendable () -> Bool) {
         let all = usual + most
+        self.missing.store(missing, ordering: .relaxed)
         state.withLock { state in
             state.most = most
             state.mostWaits = all - max(1, all / 8)
@@ -49,12 +54,22 @@ public final class Reserve: Sendable {
 
     /// Starts a worker if there may be one more.
     func callUp() {
+        if complete() { return }
         let start = state.withLock { state -> (@Sendable () -> Bool)? in
             guard state.started < state.most, let start = state.start else { return nil }
             state.started += 1
             return start
         }
         if let start, !start() { state.withLock { $0.started -= 1 } }
+    }
+
+    /// Starts one of the usual number that was not needed before; false where there is none.
+    @discardableResult
+    func complete() -> Bool {
+        guard missing.load(ordering: .relaxed) > 0, let start = state.withLock({ $0.start }) else { return false }
+        if missing.subtract(1, ordering: .relaxed).oldValue > 0, start() { return true }
+        missing.add(1, ordering: .relaxed)
+        return false
     }
 
     /// Whether the worker that asks, and has nothing to do, is one too many and has to end.

@@ -60,7 +60,7 @@ public final class Turnstile: Sendable {
     ) throws(Failure) -> Result {
         let waiting = brief.add(1, ordering: .relaxed).newValue
         defer { brief.subtract(1, ordering: .relaxed) }
-        if running.load(ordering: .relaxed) < limit + min(waiting, spare) { wakeOne() }
+        if running.load(ordering: .relaxed) < limit + min(waiting, spare), !wakeOne() { reserve.complete() }
         return try body()
     }
 

@@ -21,6 +21,9 @@ public final class Server: Sendable {
     /// few enough that none waits long for its turn.
     private static let requestsAtOnce = 8
 
+    /// How many are started at once: each costs memory from then on, and a process that answers from its cache needs no more.
+    private static var firstWorkers: Int { runningWorkers * 4 }
+
     /// Enough for origins to be slow in, few enough to cost nothing while they rest.
     private static var defaultWorkers: Int { min(max(64, 16 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), 256) }
 
@@ -104,7 +107,8 @@ public final class Server: Sendable {
         let watchdog = Watchdog(
             pulses, .init(services.configuration), work: work, notifier: supervisor, logger: logger)
         let unused = Mutex(pulses)
-        let crew = Crew(count: workers) { [handler] in
+        let first = min(workers, Self.firstWorkers)
+        let crew = Crew(count: first) { [handler] in
             guard let pulse = unused.withLock({ $0.popLast() }) else {
                 // One that leaves the reserve is about to give its own back.
                 return listener.run { handler.take($0) }
@@ -112,7 +116,7 @@ public final class Server: Sendable {
             listener.run(watchedBy: pulse, takingUpTo: Self.requestsAtOnce) { handler.take($0) }
             unused.withLock { $0.append(pulse) }
         }
-        services.turnstile.reserve.open(usual: workers, most: reserve) { crew.add() }
+        services.turnstile.reserve.open(usual: workers, missing: workers - first, most: reserve) { crew.add() }
         defer { services.turnstile.reserve.close() }
         guard !crew.isEmpty else {
             logger.critical("No worker can be started")

@@ -43,6 +43,31 @@ import Testing
         #expect(started.load(ordering: .relaxed) == 3)
     }
 
+    @Test func theMissingAreStartedFirstAndStay() {
+        let reserve = Reserve()
+        let started = Atomic<Int>(0)
+        reserve.open(usual: 4, missing: 2, most: 1) {
+            started.add(1, ordering: .relaxed)
+            return true
+        }
+        #expect(reserve.complete())
+        reserve.callUp()
+        #expect(!reserve.complete())
+        #expect(!reserve.dismisses())
+        reserve.callUp()
+        #expect(started.load(ordering: .relaxed) == 3)
+        #expect([reserve.dismisses(), reserve.dismisses()] == [true, false])
+    }
+
+    @Test func oneThatCannotBeStartedIsMissingStill() {
+        let reserve = Reserve()
+        let mayStart = Atomic<Bool>(false)
+        reserve.open(usual: 2, missing: 1, most: 0) { mayStart.load(ordering: .relaxed) }
+        #expect(!reserve.complete())
+        mayStart.store(true, ordering: .relaxed)
+        #expect([reserve.complete(), reserve.complete()] == [true, false])
+    }
+
     @Test func oneThatCannotBeStartedIsNotDismissed() {
         let reserve = Reserve()
         reserve.open(usual: 1, most: 1) { false }

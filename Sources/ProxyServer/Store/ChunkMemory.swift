@@ -2,7 +2,7 @@ internal import Dispatch
 import Glibc
 import Synchronization
 
-/// The memory of chunks that nobody has any more, for a second: an image that comes then finds its pages there already.
+/// The memory of chunks that nobody has any more, for a moment: an image that comes then finds its pages there already.
 ///
 /// A large block is new memory each time, and the kernel clears every page of it when it is first written: a sixth of what
 /// a miss of some megabytes costs the handler. What is kept for that is a few chunks, beyond the budget of what waits.
@@ -22,7 +22,7 @@ final class ChunkMemory: Sendable {
     static let limit = 4 << 20
     /// Smaller blocks the allocator keeps itself: see `MemoryTuning`.
     static let leastCapacity = 128 << 10
-    private static let lifetime = DispatchTimeInterval.seconds(1)
+    private static let lifetime = DispatchTimeInterval.milliseconds(400)
 
     /// An empty array with room for `capacity` bytes, and perhaps for more.
     func take(_ capacity: Int) -> [UInt8] {
