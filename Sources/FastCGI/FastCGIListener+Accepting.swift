@@ -34,7 +34,7 @@ extension FastCGIListener {
         open.add(1, ordering: .relaxed)
         setTimeouts(connection)
         let isUnix = Int32(address.sa_family) == AF_UNIX
-        if !isUnix { sendAtOnce(connection) }
+        if isUnix { makeRoom(connection) } else { sendAtOnce(connection) }
         return Connection(connection, isUnix: isUnix, isSurplus: isSurplus)
     }
 
@@ -58,6 +58,13 @@ extension FastCGIListener {
                 if unsafe poll(&watched, 1, 0) == 0 { since = nil }
             }
         }
+    }
+
+    /// An answer of some hundred kilobytes goes out in one go: else the worker waits for the web server, and that for the
+    /// worker, three times for half a megabyte. The kernel doubles the number, and gives no more than `net.core.wmem_max`.
+    private func makeRoom(_ connection: Int32) {
+        var size: Int32 = 256 << 10
+        unsafe setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private func setTimeouts(_ connection: Int32) {

@@ -114,8 +114,16 @@ import Glibc
         return events & (POLLHUP | POLLERR) != 0 || (events & Int32(Self.readHangUp) != 0 && !connection.isUnix)
     }
 
-    /// Whether the web server would take some tens of kilobytes at once.
+    /// How much may wait for the web server while it is said to take more.
+    private static let shortQueue: Int32 = 52 << 10
+
+    /// Whether the web server would take some tens of kilobytes at once, and has taken most of what it was given: whoever
+    /// sends a large image as it comes should not be far ahead, or the bytes are in no processor's cache any more.
     public var isWritable: Bool {
+        var queued: Int32 = 0
+        if connection.isUnix, unsafe ioctl(connection.descriptor, UInt(TIOCOUTQ), &queued) == 0 {
+            return queued <= Self.shortQueue
+        }
         var watched = pollfd(fd: connection.descriptor, events: Int16(POLLOUT), revents: 0)
         return unsafe poll(&watched, 1, 0) > 0
     }

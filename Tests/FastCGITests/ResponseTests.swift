@@ -56,6 +56,22 @@ extension ListenerTests {
             #expect(response.recordSizes.dropLast().allSatisfy { $0 == 65_528 })
         }
 
+        /// More than a Unix socket has room for by itself (`net.core.wmem_default`), and less than it may have anywhere.
+        @Test func threeHundredKilobytesGoOutThoughNobodyReads() throws {
+            let bytes = pattern(300_000)
+            let responder = try Responder()
+            let client = try responder.connect()
+            try client.send(WireRequest())
+            let request = try #require(responder.listener.next())
+            #expect(request.isWritable)
+            try request.send(RawSpan(), RawSpan(_elements: bytes.span).extracting(first: 40_000))
+            #expect(request.isWritable)
+            try request.send(RawSpan(), RawSpan(_elements: bytes.span).extracting(droppingFirst: 40_000))
+            #expect(!request.isWritable, "most of it is still to be taken")
+            request.finish()
+            #expect(try client.response().output == bytes)
+        }
+
         @Test func aResponseMayComeInManyPieces() throws {
             let bytes = pattern(100_000)
             let responder = try Responder(workers: 1) { request in
