@@ -27,11 +27,11 @@ class Plan:
 
 
 FULL = Plan(
-    "full", hit_sizes=(10 * KB, 50 * KB, 500 * KB, 4 * MB), hit_rounds=7, hit_seconds=2, warms_each_size=True,
-    miss_repeats=15, slow_miss_repeats=7, miss_rounds=5, memory_with_node_before_gate=True, stampede_rounds=3,
+    "full", hit_sizes=(10 * KB, 50 * KB, 500 * KB, 4 * MB), hit_rounds=14, hit_seconds=1, warms_each_size=True,
+    miss_repeats=45, slow_miss_repeats=7, miss_rounds=5, memory_with_node_before_gate=True, stampede_rounds=3,
     cgi_runs=300)
 
 QUICK = Plan(
     "quick", hit_sizes=(10 * KB, 50 * KB, 500 * KB), hit_rounds=2, hit_seconds=1, warms_each_size=False,
-    miss_repeats=5, slow_miss_repeats=2, miss_rounds=1, memory_with_node_before_gate=False, stampede_rounds=1,
+    miss_repeats=15, slow_miss_repeats=2, miss_rounds=1, memory_with_node_before_gate=False, stampede_rounds=1,
     cgi_runs=60)
