@@ -8,7 +8,7 @@
 //
 // No kernel reads or writes outside the bounds it is given, none needs alignment, and none keeps state.
 
-enum cbase64_kernel { CBASE64_SSSE3 = 1, CBASE64_AVX2 = 2, CBASE64_NEON = 3 };
+enum cbase64_kernel { CBASE64_SSSE3 = 1, CBASE64_AVX2 = 2, CBASE64_NEON = 3, CBASE64_AVX512 = 4 };
 
 /// Whether this processor can run `kernel`. A kernel it cannot run does no groups.
 int cbase64_supports(int kernel);
