@@ -1,6 +1,7 @@
 """More than can be done at once: hits go on, the rest waits or gets 503, and afterwards all is as before."""
 
 import contextlib
+import os
 import resource
 import select
 import threading
@@ -182,6 +183,18 @@ def hits_pass(server, url, clients):
     eventually(lambda: all(is_answered(client) for client in clients), "all are being answered")
     for _ in range(100):
         assert server.client.get(url).body == BODY
+
+
+def test_most_workers_are_started_when_they_are_needed(start, origin):
+    """A process that nobody asks anything slow has a few for each processor."""
+    server = start(WORKERS="64")
+    assert server.client.get(origin.serve(behaviours.image(BODY))).body == BODY
+    processors = max(2, os.cpu_count())
+    at_rest = server.handler.threads
+    assert at_rest <= min(64, 4 * processors) + 16
+    with stuck(server, origin, 40):
+        eventually(lambda: server.handler.threads >= min(56, at_rest + 20), "more have come")
+        assert server.client.get(origin.serve(behaviours.image(BODY))).body == BODY
 
 
 @pytest.mark.parametrize("memory", ["0", "16MiB"])
