@@ -60,11 +60,36 @@ extension FastCGIListener {
         }
     }
 
-    /// An answer of some hundred kilobytes goes out in one go: else the worker waits for the web server, and that for the
-    /// worker, three times for half a megabyte. The kernel doubles the number, and gives no more than `net.core.wmem_max`.
+    /// An answer of some hundred kilobytes goes out in one go where this is the room for it: else the worker waits for the
+    /// web server, and that for the worker, three times for half a megabyte.
+    public static let answerBuffer = 512 << 10
+
+    /// What is to be asked for so that the kernel holds `buffer` bytes for a Unix socket, or as many as it may; nil where it
+    /// holds no fewer by itself. It doubles what it is given, or `net.core.wmem_max` where that is less.
+    static func sendBufferSize(for buffer: Int?) -> Int32? {
+        guard let buffer else { return nil }
+        let trial = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(trial) }
+        let usual = sendBuffer(of: trial)
+        let size = Int32(clamping: buffer / 2)
+        setSendBuffer(of: trial, size)
+        return sendBuffer(of: trial) > usual ? size : nil
+    }
+
+    private static func sendBuffer(of socket: Int32) -> Int32 {
+        var size: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        unsafe getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, &length)
+        return size
+    }
+
+    private static func setSendBuffer(of socket: Int32, _ size: Int32) {
+        var size = size
+        unsafe setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     private func makeRoom(_ connection: Int32) {
-        var size: Int32 = 256 << 10
-        unsafe setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        if let sendBufferSize { Self.setSendBuffer(of: connection, sendBufferSize) }
     }
 
     private func setTimeouts(_ connection: Int32) {

@@ -23,6 +23,8 @@ public final class FastCGIListener: Sendable {
     /// Since when there has always been somebody in a socket's queue, waiting for a place; nil while there is nobody.
     let queuedSince = Mutex<ContinuousClock.Instant?>(nil)
     let queuePatience: Duration
+    /// What each Unix socket is given; nil where it has as much by itself.
+    let sendBufferSize: Int32?
     let stopHasBegun = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
     /// Whether somebody left work for requests that were ready at the same time.
@@ -33,14 +35,17 @@ public final class FastCGIListener: Sendable {
     /// The workers also run what comes into `work`.
     /// Connections beyond `mostConnections` wait in the sockets' queues. Where that goes on for longer than
     /// `queuePatience` the queue is emptied: what it held are requests that are surplus.
+    /// The kernel is asked to hold `answerBuffer` bytes of an answer on each; nil is as many as it likes.
     public init(
         sockets: [ListeningSocket], turnstile: Turnstile = Turnstile(limit: 64), work: WorkQueue = WorkQueue(),
-        mostConnections: Int = .max, queuePatience: Duration = .seconds(5)
+        mostConnections: Int = .max, queuePatience: Duration = .seconds(5),
+        answerBuffer: Int? = FastCGIListener.answerBuffer
     ) throws(FastCGIError) {
         self.turnstile = turnstile
         self.work = work
         self.mostConnections = mostConnections
         self.queuePatience = queuePatience
+        sendBufferSize = Self.sendBufferSize(for: answerBuffer)
         farewells = Farewells(most: max(1, min(mostConnections / 4, 256)))
         // libfcgi waits this long for a web server that does not close, in milliseconds; its default is two seconds.
         unsafe setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 0)

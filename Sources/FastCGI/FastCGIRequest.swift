@@ -120,12 +120,13 @@ import Glibc
     /// Whether the web server would take some tens of kilobytes at once, and has taken most of what it was given: whoever
     /// sends a large image as it comes should not be far ahead, or the bytes are in no processor's cache any more.
     public var isWritable: Bool {
-        var queued: Int32 = 0
-        if connection.isUnix, unsafe ioctl(connection.descriptor, UInt(TIOCOUTQ), &queued) == 0 {
-            return queued <= Self.shortQueue
-        }
         var watched = pollfd(fd: connection.descriptor, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&watched, 1, 0) > 0
+        guard unsafe poll(&watched, 1, 0) > 0 else { return false }
+        // Who has gone is seen by writing to them.
+        if Int32(watched.revents) & (POLLHUP | POLLERR) != 0 { return true }
+        var queued: Int32 = 0
+        guard connection.isUnix, unsafe ioctl(connection.descriptor, UInt(TIOCOUTQ), &queued) == 0 else { return true }
+        return queued <= Self.shortQueue
     }
 
     /// Becomes readable when the peer leaves: for whoever waits for something else at the same time.

@@ -60,7 +60,11 @@ public final class Turnstile: Sendable {
     ) throws(Failure) -> Result {
         let waiting = brief.add(1, ordering: .relaxed).newValue
         defer { brief.subtract(1, ordering: .relaxed) }
-        if running.load(ordering: .relaxed) < limit + min(waiting, spare), !wakeOne() { reserve.complete() }
+        if running.load(ordering: .relaxed) < limit + min(waiting, spare), !wakeOne(),
+            !isOpen.load(ordering: .relaxed)
+        {
+            reserve.complete()
+        }
         return try body()
     }
 

@@ -107,8 +107,7 @@ public final class Server: Sendable {
         let watchdog = Watchdog(
             pulses, .init(services.configuration), work: work, notifier: supervisor, logger: logger)
         let unused = Mutex(pulses)
-        let first = min(workers, Self.firstWorkers)
-        let crew = Crew(count: first) { [handler] in
+        let crew = Crew(count: 0) { [handler] in
             guard let pulse = unused.withLock({ $0.popLast() }) else {
                 // One that leaves the reserve is about to give its own back.
                 return listener.run { handler.take($0) }
@@ -116,8 +115,11 @@ public final class Server: Sendable {
             listener.run(watchedBy: pulse, takingUpTo: Self.requestsAtOnce) { handler.take($0) }
             unused.withLock { $0.append(pulse) }
         }
+        let first = min(workers, Self.firstWorkers)
+        // Before the first begins: should all of them have to wait at once, somebody has to be called for it.
         services.turnstile.reserve.open(usual: workers, missing: workers - first, most: reserve) { crew.add() }
         defer { services.turnstile.reserve.close() }
+        for _ in 0..<first { crew.add() }
         guard !crew.isEmpty else {
             logger.critical("No worker can be started")
             return false
@@ -130,7 +132,10 @@ public final class Server: Sendable {
         watchdog.workersLeave()
         logger.notice("Stopping")
         let deadline = ContinuousClock.now + services.configuration.server.drainTimeout
-        let isDone = crew.wait(until: deadline) && drain(until: deadline)
+        let haveLeft = crew.wait(until: deadline)
+        // What is left is run here, and by nobody who is started for it.
+        services.turnstile.reserve.close()
+        let isDone = haveLeft && crew.wait(until: deadline) && drain(until: deadline)
         logger.notice("Stopped", metadata: ["complete": "\(isDone)"])
         return isDone
     }

@@ -95,9 +95,10 @@ enum Serve {
             let work = WorkQueue()
             let sockets = try sockets()
             let memory = MemoryPlan.ofThisProcess
+            let connections = memory.connections(OpenFiles.connections)
             let listener = try FastCGIListener(
-                sockets: sockets, turnstile: turnstile, work: work,
-                mostConnections: memory.connections(OpenFiles.connections))
+                sockets: sockets, turnstile: turnstile, work: work, mostConnections: connections,
+                answerBuffer: memory.answerBuffer(FastCGIListener.answerBuffer, connections: connections))
             let status = try StatusSocket.open(at: statusAddress, access)
             let responder = Responder(
                 listener: listener,

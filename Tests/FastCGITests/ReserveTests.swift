@@ -59,6 +59,22 @@ import Testing
         #expect([reserve.dismisses(), reserve.dismisses()] == [true, false])
     }
 
+    @Test func whoeverWaitsBrieflyCallsForThoseThatAreMissing() {
+        let reserve = Reserve()
+        let started = Atomic<Int>(0)
+        reserve.open(usual: 4, missing: 3, most: 4) {
+            started.add(1, ordering: .relaxed)
+            return true
+        }
+        let turnstile = Turnstile(limit: 1, reserve)
+        turnstile.enter()
+        turnstile.waitingBriefly {}
+        #expect(started.load(ordering: .relaxed) == 1)
+        turnstile.open()
+        turnstile.waitingBriefly {}
+        #expect(started.load(ordering: .relaxed) == 1, "at the end nobody is started")
+    }
+
     @Test func oneThatCannotBeStartedIsMissingStill() {
         let reserve = Reserve()
         let mayStart = Atomic<Bool>(false)

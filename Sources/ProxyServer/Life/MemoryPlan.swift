@@ -35,6 +35,13 @@ public struct MemoryPlan: Equatable, Sendable {
         budget.map { min(wanted, max(8, $0 / 8 / Self.connectionCost)) } ?? wanted
     }
 
+    /// Bytes that the kernel may hold of an answer on each of so many connections: as many as are wanted if an eighth suffices
+    /// for them, which are the process's in a control group. Nil leaves it to the kernel.
+    public func answerBuffer(_ wanted: Int, connections: Int) -> Int? {
+        guard let budget else { return wanted }
+        return connections <= budget / 8 / max(1, wanted) ? wanted : nil
+    }
+
     /// So much stays free: what is under way may need it. Beyond that no image is begun.
     var reserve: Int { min(32 << 20, max(4 << 20, (budget ?? 0) / 4)) }
 

@@ -10,6 +10,7 @@ import Testing
         #expect(plan.storeBudget(32 << 20) == 32 << 20)
         #expect(plan.workers(256) == 256)
         #expect(plan.connections(4096) == 4096)
+        #expect(plan.answerBuffer(512 << 10, connections: 1024) == 512 << 10)
         #expect(!plan.isShort(size: 1 << 30, resident: 100 << 20))
     }
 
@@ -27,6 +28,12 @@ import Testing
                 #expect(caches + plan.workers(1024) << 20 + plan.connections(65_536) << 16 < limit)
             }
         }
+    }
+
+    @Test func answersAreLeftToTheKernelWhereMemoryIsShort() {
+        let plan = MemoryPlan(addressSpace: nil, resident: 24 << 20 + 128 << 20)
+        #expect(plan.answerBuffer(512 << 10, connections: 32) == 512 << 10)
+        #expect(plan.answerBuffer(512 << 10, connections: 33) == nil)
     }
 
     @Test func theSmallerLimitCounts() {

@@ -21,8 +21,10 @@ import Testing
         queue.rest()
         submit("a", to: queue)
         submit("b", to: queue)
-        #expect(queue.depth == 2)
-        #expect(journal.all.isEmpty)
+        let done = DispatchSemaphore(value: 0)
+        queue.submit { done.signal() }
+        #expect(done.wait(timeout: .now() + .milliseconds(50)) == .timedOut)
+        #expect(queue.depth == 3)
         #expect(queue.drain(until: .now + .seconds(60)))
         #expect(journal.all == ["a", "b"])
     }
