@@ -25,58 +25,59 @@ import Testing
         }
     }
 
-    @Test func noMoreAreStartedThanMayBe() {
-        let reserve = Reserve()
-        let started = Atomic<Int>(0)
-        reserve.callUp()
-        reserve.open(usual: 4, most: 2) {
-            started.add(1, ordering: .relaxed)
+    /// How many workers have been started.
+    private final class Started: Sendable {
+        private let number = Atomic<Int>(0)
+        var count: Int { number.load(ordering: .relaxed) }
+        func add() { number.add(1, ordering: .relaxed) }
+    }
+
+    private let reserve = Reserve()
+    private let started = Started()
+
+    private func open(usual: Int, missing: Int = 0, most: Int) {
+        reserve.open(usual: usual, missing: missing, most: most) { [started] in
+            started.add()
             return true
         }
+    }
+
+    @Test func noMoreAreStartedThanMayBe() {
+        reserve.callUp()
+        open(usual: 4, most: 2)
         for _ in 0..<5 { reserve.callUp() }
-        #expect(started.load(ordering: .relaxed) == 2)
+        #expect(started.count == 2)
         #expect([reserve.dismisses(), reserve.dismisses(), reserve.dismisses()] == [true, true, false])
         reserve.callUp()
-        #expect(started.load(ordering: .relaxed) == 3)
+        #expect(started.count == 3)
         reserve.close()
         reserve.callUp()
-        #expect(started.load(ordering: .relaxed) == 3)
+        #expect(started.count == 3)
     }
 
     @Test func theMissingAreStartedFirstAndStay() {
-        let reserve = Reserve()
-        let started = Atomic<Int>(0)
-        reserve.open(usual: 4, missing: 2, most: 1) {
-            started.add(1, ordering: .relaxed)
-            return true
-        }
+        open(usual: 4, missing: 2, most: 1)
         #expect(reserve.complete())
         reserve.callUp()
         #expect(!reserve.complete())
         #expect(!reserve.dismisses())
         reserve.callUp()
-        #expect(started.load(ordering: .relaxed) == 3)
+        #expect(started.count == 3)
         #expect([reserve.dismisses(), reserve.dismisses()] == [true, false])
     }
 
     @Test func whoeverWaitsBrieflyCallsForThoseThatAreMissing() {
-        let reserve = Reserve()
-        let started = Atomic<Int>(0)
-        reserve.open(usual: 4, missing: 3, most: 4) {
-            started.add(1, ordering: .relaxed)
-            return true
-        }
+        open(usual: 4, missing: 3, most: 4)
         let turnstile = Turnstile(limit: 1, reserve)
         turnstile.enter()
         turnstile.waitingBriefly {}
-        #expect(started.load(ordering: .relaxed) == 1)
+        #expect(started.count == 1)
         turnstile.open()
         turnstile.waitingBriefly {}
-        #expect(started.load(ordering: .relaxed) == 1, "at the end nobody is started")
+        #expect(started.count == 1, "at the end nobody is started")
     }
 
     @Test func oneThatCannotBeStartedIsMissingStill() {
-        let reserve = Reserve()
         let mayStart = Atomic<Bool>(false)
         reserve.open(usual: 2, missing: 1, most: 0) { mayStart.load(ordering: .relaxed) }
         #expect(!reserve.complete())
@@ -92,18 +93,13 @@ import Testing
     }
 
     @Test func theReserveIsCalledWhereNobodyElseIsLeft() {
-        let reserve = Reserve()
-        let started = Atomic<Int>(0)
-        reserve.open(usual: 2, most: 5) {
-            started.add(1, ordering: .relaxed)
-            return true
-        }
+        open(usual: 2, most: 5)
         let turnstile = Turnstile(limit: 1, reserve)
         for _ in 0..<2 { turnstile.enter() }
         // Without a pulse each stands for a worker of its own.
         turnstile.blocking {
-            #expect(started.load(ordering: .relaxed) == 0, "one more runs")
-            turnstile.blocking { #expect(started.load(ordering: .relaxed) == 1) }
+            #expect(started.count == 0, "one more runs")
+            turnstile.blocking { #expect(started.count == 1) }
         }
     }
 
