@@ -60,8 +60,8 @@ extension FastCGIListener {
         }
     }
 
-    /// An answer of some hundred kilobytes goes out in one go where this is the room for it: else the worker waits for the
-    /// web server, and that for the worker, three times for half a megabyte.
+    /// The bytes for which there is to be room, so that an answer of some hundred kilobytes goes out in one go: else the worker
+    /// waits for the web server, and that for the worker, three times for half a megabyte.
     public static let answerBuffer = 512 << 10
 
     /// What is to be asked for so that the kernel holds `buffer` bytes for a Unix socket, or as many as it may; nil where it

@@ -13,9 +13,14 @@ import Synchronization
     /// libcurl with OpenSSL, the deepest thing that runs here, uses a small part of it; untouched pages cost nothing.
     private static let stackSize = 512 << 10
 
-    /// Starts the threads. When the system gives fewer, those are the crew.
-    init(count: Int, _ loop: @escaping @Sendable () -> Void) {
+    /// Starts so many threads.
+    init(count: Int = 0, _ loop: @escaping @Sendable () -> Void) {
         self.loop = loop
+        add(count)
+    }
+
+    /// Starts so many threads more. When the system gives fewer, those are the crew.
+    func add(_ count: Int) {
         for _ in 0..<count { add() }
     }
 

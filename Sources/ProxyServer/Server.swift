@@ -107,7 +107,7 @@ public final class Server: Sendable {
         let watchdog = Watchdog(
             pulses, .init(services.configuration), work: work, notifier: supervisor, logger: logger)
         let unused = Mutex(pulses)
-        let crew = Crew(count: 0) { [handler] in
+        let crew = Crew { [handler] in
             guard let pulse = unused.withLock({ $0.popLast() }) else {
                 // One that leaves the reserve is about to give its own back.
                 return listener.run { handler.take($0) }
@@ -119,7 +119,7 @@ public final class Server: Sendable {
         // Before the first begins: should all of them have to wait at once, somebody has to be called for it.
         services.turnstile.reserve.open(usual: workers, missing: workers - first, most: reserve) { crew.add() }
         defer { services.turnstile.reserve.close() }
-        for _ in 0..<first { crew.add() }
+        crew.add(first)
         guard !crew.isEmpty else {
             logger.critical("No worker can be started")
             return false

@@ -22,30 +22,25 @@ public enum HTTPDate {
         let seconds = min(max(seconds, range.lowerBound), range.upperBound)
         let time = modulo(seconds, 86400)
         let date = CivilDate(daysSince1970: (seconds - time) / 86400)
-        // Many a hit sends a date: a row of bytes costs a tenth of what strings put together do.
+        // Many a hit sends a date: a row of bytes costs a quarter of what strings put together do.
         var text: [UInt8] = []
         text.reserveCapacity(29)
-        text += days[Int(modulo(date.daysSince1970 + 4, 7))].utf8
-        text += ", ".utf8
-        append(date.day, digits: 2, to: &text)
-        text.append(UInt8(ascii: " "))
-        text += months[Int(date.month) - 1].utf8
-        text.append(UInt8(ascii: " "))
-        append(date.year, digits: 4, to: &text)
-        for (number, separator) in [(time / 3600, " "), (time / 60 % 60, ":"), (time % 60, ":")] {
-            text += separator.utf8
-            append(number, digits: 2, to: &text)
+        func add(_ name: String, then mark: String) {
+            text += name.utf8
+            text += mark.utf8
         }
-        text += " GMT".utf8
+        func add(_ number: Int64, digits: Int, then mark: String) {
+            DecimalText.append(number, digits: digits, to: &text)
+            text += mark.utf8
+        }
+        add(days[Int(modulo(date.daysSince1970 + 4, 7))], then: ", ")
+        add(date.day, digits: 2, then: " ")
+        add(months[Int(date.month) - 1], then: " ")
+        add(date.year, digits: 4, then: " ")
+        add(time / 3600, digits: 2, then: ":")
+        add(time / 60 % 60, digits: 2, then: ":")
+        add(time % 60, digits: 2, then: " GMT")
         return String(decoding: text, as: UTF8.self)
-    }
-
-    private static func append(_ number: Int64, digits: Int, to text: inout [UInt8]) {
-        var divisor: Int64 = digits == 4 ? 1000 : 10
-        while divisor > 0 {
-            text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
-        }
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`

@@ -4,6 +4,7 @@ extension MediaType {
     /// The value must be one media type by the grammar of RFC 9110, 8.3.1. Parameters are checked and then ignored. A list, a
     /// control byte or anything else that two readers could read in two ways is no label at all.
     public init?(label: String) {
+        // As nearly everybody writes it, and every record has it.
         if let type = Self.essences[label] {
             self = type
             return

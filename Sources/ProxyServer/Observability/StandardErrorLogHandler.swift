@@ -115,9 +115,7 @@ public struct Timestamp: CustomStringConvertible {
         unsafe gmtime_r(&seconds, &parts)
         var text: [UInt8] = []
         func add(_ number: Int, digits: Int, then mark: Character) {
-            let decimal = String(number)
-            for _ in decimal.utf8.count..<max(digits, decimal.utf8.count) { text.append(UInt8(ascii: "0")) }
-            text.append(contentsOf: decimal.utf8)
+            DecimalText.append(Int64(number), digits: digits, to: &text)
             if let mark = mark.asciiValue { text.append(mark) }
         }
         unsafe add(Int(parts.tm_year) + 1900, digits: 4, then: "-")
