@@ -164,3 +164,16 @@ def test_nginx_serves_stale_what_may_be_and_nothing_else(start, origin):
     eventually(lambda: x_cache(server.client.get(permitted)) == "STALE", "nginx stands in for the handler")
     assert server.client.get(permitted).body == BODY
     eventually(lambda: server.client.get(forbidden).status == 503, "nginx has nothing to say")
+
+
+def test_nginx_keeps_the_file_open_of_no_image_that_has_changed(start, origin):
+    """Its deploy file keeps open what is hit again and again, in each of its processes."""
+    server = start(options={"cache": True, "workers": 2}, **NO_WINDOWS)
+    changed = png_of_size(len(BODY), seed=15)
+    url = origin.serve(behaviours.validated(changed, cc("max-age=600"), etag='"another"'))
+    put(server.redis, url, record(BODY, left=2, etag="abcdef"))
+    while not origin.requests_for(url):
+        assert server.client.get(url).body in (BODY, changed)
+    eventually(lambda: x_cache(server.client.get(url)) == "HIT", "nginx keeps the image as it is now")
+    assert {server.client.get(url).body == changed for _ in range(60)} == {True}
+    assert len(origin.requests_for(url)) == 1

@@ -72,7 +72,7 @@ class Nginx(ManagedProcess):
             for installed, ours in paths.items():
                 text = text.replace(installed, ours)
             if not buffers:
-                text = text.replace("fastcgi_buffer_size 16k;", "fastcgi_buffer_size 16k; fastcgi_buffering off;")
+                text = text.replace("fastcgi_pass image_proxy;", "fastcgi_pass image_proxy; fastcgi_buffering off;")
             for block in on:
                 text = text.replace(f"#{block} ", "")
             if handover and name == "image-proxy-location.conf":
