@@ -15,8 +15,8 @@ ROW, BAR = 23, 15
 
 FAMILIES = [("nginx", "nginx"), ("proxy", "image-proxy"), ("redis", "Redis"), ("node", "Node")]
 # What is drawn of the rows, each with the colour of whose work it is.
-FAMILY = {"static": "nginx", "proxy_cache": "nginx", "proxy_pass": "nginx", "locked": "nginx", "node": "node",
-          "node-ungated": "node", "stampede-node": "node"}
+FAMILY = {"static": "nginx", "proxy_cache": "nginx", "proxy_cache_open": "nginx", "proxy_pass": "nginx",
+          "locked": "nginx", "node": "node", "node-ungated": "node", "stampede-node": "node"}
 
 
 def draw(figures):

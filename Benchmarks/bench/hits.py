@@ -1,6 +1,7 @@
 """Cache hits: requests a second and what one costs, for each peer and size, in interleaved rounds."""
 
 import os
+import random
 import re
 
 from . import wrk
@@ -22,7 +23,8 @@ def start_peers(stage):
         stage.node("node", "Node, nothing in front", NODE_DATABASE, GATE),
     ]
     peers = [stage.nginx("static", "nginx, static file", "static"),
-             stage.nginx("proxy_cache", "nginx proxy_cache", "cached")]
+             stage.nginx("proxy_cache", "nginx proxy_cache", "cached"),
+             stage.nginx("proxy_cache_open", "nginx proxy_cache, files kept open", "kept")]
     return [process for process, _ in started], peers + [peer for _, peer in started]
 
 
@@ -51,10 +53,8 @@ def _measure_size(stage, plan, size, peers, tell):
 
 
 def _order(rows, number):
-    """Each round begins with another peer, and every second one goes backwards: nobody always follows the same other."""
-    first = number % len(rows)
-    order = rows[first:] + rows[:first]
-    return order[::-1] if number % 2 else order
+    """Another in each round, since it makes a difference after whom somebody comes, and the same in each run."""
+    return random.Random(number).sample(rows, len(rows))
 
 
 class _HitRow:

@@ -28,7 +28,7 @@ class Plan:
 
 FULL = Plan(
     "full", hit_sizes=(10 * KB, 50 * KB, 500 * KB, 4 * MB), hit_rounds=14, hit_seconds=1, warms_each_size=True,
-    miss_repeats=45, slow_miss_repeats=7, miss_rounds=5, memory_with_node_before_gate=True, stampede_rounds=3,
+    miss_repeats=45, slow_miss_repeats=7, miss_rounds=5, memory_with_node_before_gate=True, stampede_rounds=7,
     cgi_runs=300)
 
 QUICK = Plan(

@@ -13,7 +13,8 @@ SETTINGS = """\
   what it measures.
 - Images: PNGs of noise. Every peer's miss and hits were compared byte for byte before it was measured, and every image
   once after. Misses one at a time, the clients of a crowd and CGI hits were all compared; misses under load before and after.
-- nginx: one worker process, `sendfile on`, no access log. In front of the handler: the files in `deploy/nginx`.
+- nginx: one worker process, `sendfile on`, no access log. In front of the handler: the files in `deploy/nginx`, which have
+  its cache keep open what is hit often (`open_file_cache`); `proxy_cache` does as it does by itself, and in a row of its own too.
 - The handler: defaults but for what a row or a title names; the memory tier is off in the rows of Redis, so that each hit
   is one of Redis, and in all crowds of Memory. `LOG_LEVEL=warning`: no other peer writes a line for each request.
 - Node: one process, `node:http` and a Redis client of 60 lines, doing what the TypeScript application did. Its size gate is

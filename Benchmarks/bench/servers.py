@@ -53,6 +53,7 @@ YARDSTICK = """\
         listen 127.0.0.1:{port} backlog=4096;
         location /static/ {{ alias {images}/; add_header Cache-Control "public, max-age=86400"; }}
         location /cached/ {{ proxy_pass http://origin/fast/; proxy_cache images; }}
+        location /kept/ {{ proxy_pass http://origin/fast/; proxy_cache images; open_file_cache max=200 inactive=60s; }}
         location /passed/ {{ proxy_pass http://origin/; }}
         location /locked/ {{ proxy_pass http://late/; proxy_cache images; proxy_cache_lock on; }}
     }}

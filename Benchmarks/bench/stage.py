@@ -116,7 +116,7 @@ class Stage:
         return Peer("direct", "the origin itself", self.origin.port, lambda place: f"/{place}")
 
     def nginx(self, key, label, location):
-        """The nginx to be compared with: /static/, /cached/, /passed/ or /locked/."""
+        """The nginx to be compared with: /static/, /cached/, /kept/, /passed/ or /locked/."""
         def path(place):
             return f"/{location}/{place if location == 'passed' else place.partition('/')[2]}"
         return Peer(key, label, self.yardstick.port, path, {"server": self.yardstick.pid})
