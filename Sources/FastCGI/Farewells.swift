@@ -23,18 +23,20 @@ final class Farewells: Sendable {
 
     init(most: Int) { self.most = most }
 
-    /// How many are under way.
+    /// How many are under way and not given up.
     var count: Int { pending.withLock { $0.count } }
 
     /// Takes the ownership of a connection whose last record lacks `missing` bytes. `closed` is called when it is closed.
     func add(_ descriptor: Int32, missing: Int, _ closed: @escaping @Sendable () -> Void) {
         let farewell = Farewell(descriptor, missing: missing, on: queue) { [self] farewell in
-            pending.withLock { $0.removeAll { $0 === farewell } }
+            // First the connection: who sees that none is under way must not find it counted.
             closed()
+            pending.withLock { $0.removeAll { $0 === farewell } }
         }
         let oldest = pending.withLock { pending -> Farewell? in
             pending.append(farewell)
-            return pending.count > most ? pending.first : nil
+            // Taken out at once: its end comes a moment later, and the next one too many must not find it here again.
+            return pending.count > most ? pending.removeFirst() : nil
         }
         oldest?.giveUp()
         farewell.begin(within: Self.patience)
