@@ -278,8 +278,8 @@ extension RedisConnection {
         return count + (try unsafe receive(into: rest, atMost: limit - count, from: socket, until: deadline))
     }
 
-    /// Bytes of the value into the caller's memory; when that takes the last of them, what follows goes into the reader
-    /// by the same system call.
+    /// Bytes of the value into the caller's memory; when that takes the last of them, the lines that follow go into the reader
+    /// by the same system call, and little of what is behind those: that would have to be moved to its place.
     private func receive(
         into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int, from socket: RedisSocket,
         until deadline: Deadline
@@ -288,7 +288,7 @@ extension RedisConnection {
         var direct = 0
         try unsafe reader.fill { space throws(RedisError) in
             let beyond = unsafe UnsafeMutableRawBufferPointer(
-                rebasing: space.prefix(wanted.count == limit ? space.count : 0))
+                rebasing: space.prefix(wanted.count == limit ? Self.headsLength : 0))
             let count = try unsafe socket.receive(into: wanted, beyond, until: deadline)
             direct = min(count, wanted.count)
             return count - direct

@@ -12,7 +12,11 @@ public struct EntityTag: Hashable, Sendable {
     public init?(_ field: String) { self.init(FieldText.trimmed(Array(field.utf8)[...])) }
 
     /// Makes a tag of what is to stand between its quotes, by the same rules.
-    public init?(opaque: String, isWeak: Bool = false) { self.init((isWeak ? "W/\"" : "\"") + opaque + "\"") }
+    public init?(opaque: String, isWeak: Bool = false) {
+        guard Self.isOpaque(opaque.utf8) else { return nil }
+        self.isWeak = isWeak
+        self.opaque = opaque
+    }
 
     init?(_ text: ArraySlice<UInt8>) {
         // The W is case-sensitive.
@@ -20,10 +24,12 @@ public struct EntityTag: Hashable, Sendable {
         let quoted = text.dropFirst(isWeak ? 2 : 0)
         let opaque = quoted.dropFirst().dropLast()
         let quote = UInt8(ascii: "\"")
-        guard quoted.count >= 2, quoted.first == quote, quoted.last == quote, opaque.count <= Self.maximumLength,
-            opaque.allSatisfy({ 0x21...0x7e ~= $0 && $0 != quote })
-        else { return nil }
+        guard quoted.count >= 2, quoted.first == quote, quoted.last == quote, Self.isOpaque(opaque) else { return nil }
         self.opaque = String(decoding: opaque, as: UTF8.self)
+    }
+
+    private static func isOpaque(_ bytes: some Collection<UInt8>) -> Bool {
+        bytes.count <= maximumLength && bytes.allSatisfy { 0x21...0x7e ~= $0 && $0 != UInt8(ascii: "\"") }
     }
 
     /// The tag as it stands in a field.

@@ -5,45 +5,53 @@ public struct JSONNumber: Equatable, Sendable {
 
     /// No number that we would keep is longer; converting a longer one is work that only a hostile text asks for.
     private static let longestConverted = 64
+    /// The digits of 2^63, and of 2^64 one more.
+    private static let mostDigits = 19
 
     /// Reads the number that begins at `start`.
     init(at start: Int, in text: Span<UInt8>) throws(JSONError) {
-        var index = start
-        func isNext(_ bytes: ClosedRange<UInt8>) -> Bool { index < text.count && bytes.contains(text[index]) }
-        func take(_ byte: UInt8) -> Bool {
-            guard isNext(byte...byte) else { return false }
-            index += 1
-            return true
+        var end = start
+        if Self.byte(at: end, in: text) == UInt8(ascii: "-") { end += 1 }
+        if Self.byte(at: end, in: text) == UInt8(ascii: "0") {
+            end += 1
+        } else {
+            end = try Self.endOfDigits(from: end, in: text)
         }
-        func takeDigits() throws(JSONError) {
-            guard index < text.count else { throw .truncated }
-            guard isNext(Self.digits) else { throw .malformed }
-            while isNext(Self.digits) { index += 1 }
+        if Self.byte(at: end, in: text) == UInt8(ascii: ".") { end = try Self.endOfDigits(from: end + 1, in: text) }
+        let letter = Self.byte(at: end, in: text)
+        if letter == UInt8(ascii: "e") || letter == UInt8(ascii: "E") {
+            let sign = Self.byte(at: end + 1, in: text)
+            let isSigned = sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-")
+            end = try Self.endOfDigits(from: end + (isSigned ? 2 : 1), in: text)
         }
+        range = start..<end
+    }
 
-        _ = take(UInt8(ascii: "-"))
-        if !take(UInt8(ascii: "0")) { try takeDigits() }
-        if take(UInt8(ascii: ".")) { try takeDigits() }
-        if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
-            if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
-            try takeDigits()
-        }
-        range = start..<index
+    /// Behind the end 0, which stands in no number.
+    private static func byte(at index: Int, in text: Span<UInt8>) -> UInt8 { index < text.count ? text[index] : 0 }
+
+    /// Where the digits that begin at `start` end; there must be one.
+    private static func endOfDigits(from start: Int, in text: Span<UInt8>) throws(JSONError) -> Int {
+        guard start < text.count else { throw .truncated }
+        var end = start
+        while digits.contains(byte(at: end, in: text)) { end += 1 }
+        guard end > start else { throw .malformed }
+        return end
     }
 
     /// The number, if it is whole and fits: `1000`, `1000.0` and `1e3` are the same.
     public func integer(in text: Span<UInt8>) -> Int64? {
         let isNegative = text[range.lowerBound] == UInt8(ascii: "-")
-        var value: Int64 = 0
-        for index in range.dropFirst(isNegative ? 1 : 0) {
+        let digits = range.dropFirst(isNegative ? 1 : 0)
+        var magnitude: UInt64 = 0
+        for index in digits {
             guard Self.digits.contains(text[index]) else { return double(in: text).flatMap(Int64.init(exactly:)) }
-            let digit = Int64(text[index] - Self.digits.lowerBound)
-            let (product, overflows) = value.multipliedReportingOverflow(by: 10)
-            let (sum, overflowsToo) = product.addingReportingOverflow(isNegative ? -digit : digit)
-            guard !overflows, !overflowsToo else { return nil }
-            value = sum
+            magnitude = magnitude &* 10 &+ UInt64(text[index] &- Self.digits.lowerBound)
         }
-        return value
+        // As many always fit into 64 bits, and no zero stands in front.
+        guard digits.count <= Self.mostDigits else { return nil }
+        if isNegative, magnitude == Int64.min.magnitude { return .min }
+        return Int64(exactly: magnitude).map { isNegative ? -$0 : $0 }
     }
 
     /// The nearest `Double`, if the number is finite and of a sane length.

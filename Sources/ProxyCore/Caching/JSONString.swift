@@ -52,8 +52,8 @@ public struct JSONString: Equatable, Sendable {
         // An escape is at most six times as long as what it means.
         guard range.count <= 6 * other.utf8.count else { return false }
         if !hasEscapes {
+            guard range.count == other.utf8.count else { return false }
             let other = other.utf8Span.span
-            guard range.count == other.count else { return false }
             return other.indices.allSatisfy { text[range.lowerBound + $0] == other[$0] }
         }
         var rest = other.utf8.makeIterator()
