@@ -42,7 +42,7 @@ soak: ## put a mixed, hostile load on the handler for SOAK=300 seconds, a third 
 	@SOAK=$(SOAK) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider Tests/EndToEnd/test_soak.py \
 		Tests/EndToEnd/test_life.py::test_a_worker_that_is_stuck_is_noticed
 
-bench: ## measure everything beside nginx and a Node server, in about ten minutes: Benchmarks/results/latest.md
+bench: ## measure everything beside nginx and a Node server, in a quarter of an hour: Benchmarks/results/latest.md
 	@scripts/install-dependencies build bench
 	@scripts/check-swift
 	swift build -c release --product image-proxy
