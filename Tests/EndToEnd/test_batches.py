@@ -444,6 +444,9 @@ WHOLES = {
     "endless line": lambda reply: b"-" + b"x" * 100_000,
 }
 
+# What Redis may have against MGET.
+REFUSALS = {"refuses", "not permitted", "several slots", "loading"}
+
 
 @pytest.mark.parametrize("how", WHOLES)
 def test_the_answer_to_a_series_is_wrong_as_a_whole(eight_hits, how):
@@ -459,6 +462,8 @@ def test_the_answer_to_a_series_is_wrong_as_a_whole(eight_hits, how):
         assert are_images(clients.at_once(requests), bodies)
     lying.answer = lambda words: None
     goes_on(handler, clients, requests, bodies)
+    notices = [line for line in handler.other_lines() if "Redis refuses MGET" in line]
+    assert len(notices) == (how in REFUSALS)
 
 
 @pytest.mark.parametrize("place", [0, 1, MOST - 1])

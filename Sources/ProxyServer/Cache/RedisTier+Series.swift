@@ -1,5 +1,6 @@
 internal import Redis
 import FastCGI
+import Logging
 import ProxyCore
 import Synchronization
 
@@ -11,11 +12,17 @@ extension RedisTier {
     }
 
     /// A server that refuses MGET to us, or for keys of several slots, is asked for one after the other for a while.
-    private var isAskedTogether: Bool { refusal.withLock { $0.map { $0 + Self.pause < .now } ?? true } }
+    private var isAskedTogether: Bool { refusal.withLock { $0.map { $0.at + Self.pause < .now } ?? true } }
 
     private static var pause: Duration { .seconds(10) }
 
-    fileprivate func refusedTogether() { refusal.withLock { $0 = .now } }
+    fileprivate func refusedTogether(_ error: RedisError) {
+        let before = refusal.withLock { refusal in exchange(&refusal, with: (error, .now)) }
+        guard before?.error != error else { return }
+        logger.notice(
+            "Redis refuses MGET; images that could be asked for together are asked for one by one",
+            metadata: [LogKeys.reason: "\(error)"])
+    }
 
     func lookups(of keys: [CacheKey]) -> (any LookupSeries)? {
         guard health.permitsReads() else { return nil }
@@ -79,7 +86,7 @@ private final class RedisSeries: LookupSeries {
             tier.short.remove(key.hashValue)
             return nil
         case .refused:
-            tier.refusedTogether()
+            tier.refusedTogether(error)
             return nil
         default: return tier.failed(.redis(error))
         }

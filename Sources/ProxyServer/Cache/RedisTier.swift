@@ -15,8 +15,8 @@ final class RedisTier: SharedTier {
     let verified = RecentSet(capacity: 4096)
     /// Keys of records that one look-up brings whole.
     let short = RecentSet(capacity: 8192)
-    /// When Redis last refused to be asked for several at once.
-    let refusal = Mutex<ContinuousClock.Instant?>(nil)
+    /// How and when Redis last refused to be asked for several at once.
+    let refusal = Mutex<(error: RedisError, at: ContinuousClock.Instant)?>(nil)
     private let suspected = RecentSet(capacity: 256)
     /// For records of another layout than ours that are too long to be read as they are: one of the longest at a time.
     private let foreign = StoreBudget(limit: 64 << 20)
@@ -25,6 +25,7 @@ final class RedisTier: SharedTier {
     let settings: Configuration.Cache
     let turnstile: Turnstile
     let census: Census
+    let logger: Logger
     private let metrics: Metrics
 
     init(
@@ -36,6 +37,7 @@ final class RedisTier: SharedTier {
         self.settings = settings
         self.turnstile = turnstile
         self.metrics = metrics
+        self.logger = logger
         census = Census()
         imageKeys = settings.imageKey
         metadataKeys = settings.metadataKey
