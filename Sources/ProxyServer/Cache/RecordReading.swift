@@ -2,7 +2,8 @@ internal import Base64
 internal import Redis
 import ProxyCore
 
-/// Reads one image record from Redis: in one piece where it fits a buffer, else as a stream that is never held.
+/// Reads one image record from Redis: in one piece where it fits a buffer, or is not very long, new, and there is room for
+/// it; else as a stream that is never held.
 ///
 /// What goes out is judged as strictly as what an origin sends: the layout, the length, every character of the base64,
 /// the label and the first bytes. Whoever can write to Redis cannot make us serve anything but an image.
@@ -22,6 +23,8 @@ struct RecordReading {
     let patience: Duration
     /// What a record of another layout than ours takes while it is held.
     let foreign: StoreBudget
+    /// What records of ours take that are held, though they are longer than a buffer, since nobody has read them yet.
+    let unread: StoreBudget
     /// Told of what Redis does to a record that has begun to go out.
     let broken: @Sendable (RedisError) -> Void
 
@@ -36,6 +39,10 @@ struct RecordReading {
     /// A value up to this length is read whole, checked whole, and decoded where it lies.
     static let wholeLength = 128 << 10
 
+    /// One up to this length is held when it is read for the first time. For a longer one the system takes as much time to find
+    /// memory as Redis does to send it a second time (measured: the same at a megabyte and a half).
+    private static let heldLength = 1 << 20
+
     /// The image, or nil when there is none.
     func open() throws(Failure) -> CachedImage? {
         let lease = try redis { () throws(RedisError) in try pool.lease() }
@@ -45,7 +52,7 @@ struct RecordReading {
             return try whole(value, lease)
         }
         if let located = ImageRecord.parse(tail: value.tail.span, length: value.length) {
-            return try stream(value, located, lease)
+            return try long(value, located, lease)
         }
         // Twice its length: text with escapes is there with them and without. A miss puts our layout in its place.
         let room = Reservation(value.length * 2, of: foreign, within: foreign.limit, waiting: Self.turn)
@@ -104,26 +111,44 @@ struct RecordReading {
         return text.lowerBound..<text.lowerBound + count
     }
 
-    /// Our layouts, too long to be held: streamed, a text once it has been read through for its soundness.
-    private func stream(
+    /// Our layouts, longer than a buffer: streamed. A text must have been read once for its soundness; while there is room,
+    /// it is held meanwhile and not read again.
+    private func long(
         _ value: RedisString, _ located: ImageRecord.Located, _ lease: RedisLease
     ) throws(Failure) -> CachedImage {
         let fingerprint = fingerprint(value)
-        var stream = RecordStream(lease, located, length: value.length)
         // Of raw bytes there is nothing to be verified that the stream does not see in time, once.
-        let isKnown = !stream.isText || verified.contains(fingerprint.value)
-        if !isKnown || suspected.contains(fingerprint.value) {
-            try stream.verify(patience: patience)
-            suspected.remove(fingerprint.value)
-            verified.insert(fingerprint.value)
-            let again = try openString(on: lease)
-            // Replaced meanwhile: what is there now is another record, for the next request to read.
-            guard let again, again.length == value.length, again.tail == value.tail else {
-                throw .damaged(Self.replaced)
-            }
-            stream = RecordStream(lease, located, length: value.length)
+        let isKnown = located.isRaw || verified.contains(fingerprint.value)
+        guard !isKnown || suspected.contains(fingerprint.value) else {
+            return try streamed(value, located, lease, fingerprint)
         }
+        if value.length <= Self.heldLength,
+            let room = Reservation(value.length, of: unread, within: unread.limit)
+        {
+            lease.connection.setStringDeadline(.now + patience + RecordStream.transferTime(of: value.length))
+            let image = try whole(value, lease, holding: room)
+            isSound(fingerprint)
+            return image
+        }
+        var stream = RecordStream(lease, located, length: value.length)
+        try stream.verify(patience: patience)
+        isSound(fingerprint)
+        let again = try openString(on: lease)
+        // Replaced meanwhile: what is there now is another record, for the next request to read.
+        guard let again, again.length == value.length, again.tail == value.tail else { throw .damaged(Self.replaced) }
+        return try streamed(value, located, lease, fingerprint)
+    }
+
+    private func isSound(_ fingerprint: RecordFingerprint) {
+        suspected.remove(fingerprint.value)
+        verified.insert(fingerprint.value)
+    }
+
+    private func streamed(
+        _ value: RedisString, _ located: ImageRecord.Located, _ lease: RedisLease, _ fingerprint: RecordFingerprint
+    ) throws(Failure) -> CachedImage {
         let record = located.record
+        var stream = RecordStream(lease, located, length: value.length)
         let type = try stream.readFirstPiece { (first) throws(Failure) in try Self.type(of: record, beginning: first) }
         let body = StreamedBody(stream) { [suspected, broken] failure in
             // The next one who asks reads it through once more, and finds what is wrong with it.
@@ -147,6 +172,13 @@ struct RecordReading {
 
     private func redis<Result>(_ body: () throws(RedisError) -> Result) throws(Failure) -> Result {
         do { return try body() } catch { throw .redis(error) }
+    }
+}
+
+extension ImageRecord.Located {
+    /// Whether the image stands in the value as it is.
+    fileprivate var isRaw: Bool {
+        if case .bytes = content { true } else { false }
     }
 }
 

@@ -15,7 +15,7 @@ struct RecordStream {
     private let size: Int
     /// Of the value.
     private let length: Int
-    let isText: Bool
+    private let isText: Bool
 
     /// What Redis may take beyond what the size explains when the response has begun: it has the whole answer ready by the
     /// time, and only a machine that is very busy takes long over it.
@@ -54,11 +54,12 @@ struct RecordStream {
 
     /// Reads everything and keeps nothing; throws when the record is not sound, or takes much longer than `patience`.
     mutating func verify(patience: Duration) throws(RecordReading.Failure) {
-        lease.connection.setStringDeadline(.now + patience + transferTime)
+        lease.connection.setStringDeadline(.now + patience + Self.transferTime(of: length))
         while try readPiece() {}
     }
 
-    private var transferTime: Duration { .milliseconds(length / (Self.slowest / 1000)) }
+    /// What the size of a value explains.
+    static func transferTime(of length: Int) -> Duration { .milliseconds(length / (slowest / 1000)) }
 
     /// Reads the first piece and shows it to `body`.
     mutating func readFirstPiece<Result>(
@@ -73,7 +74,7 @@ struct RecordStream {
         in range: Range<Int>, _ body: (RawSpan) throws(ProxyError) -> Void
     ) throws(ProxyError) -> Bool {
         // The head goes out with the first piece, and there is no way back from that.
-        var left = Self.patience + transferTime
+        var left = Self.patience + Self.transferTime(of: length)
         var lastRead = ContinuousClock.now
         while !pending.isEmpty || isReading(within: &left, since: &lastRead) {
             let start = count - pending.count

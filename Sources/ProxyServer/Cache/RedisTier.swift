@@ -20,6 +20,9 @@ final class RedisTier: SharedTier {
     private let suspected = RecentSet(capacity: 256)
     /// For records of another layout than ours that are too long to be read as they are: one of the longest at a time.
     private let foreign = StoreBudget(limit: 64 << 20)
+    /// For records of ours that nobody has read yet: eight of the longest that are held, or twice as many of half a megabyte.
+    private let unread: StoreBudget
+    private static let mostUnread = 8 << 20
     let imageKeys: CacheKeyTemplate
     private let metadataKeys: CacheKeyTemplate
     let settings: Configuration.Cache
@@ -38,6 +41,7 @@ final class RedisTier: SharedTier {
         self.turnstile = turnstile
         self.metrics = metrics
         self.logger = logger
+        unread = StoreBudget(limit: min(Self.mostUnread, settings.storeBudget.bytes / 4))
         census = Census()
         imageKeys = settings.imageKey
         metadataKeys = settings.metadataKey
@@ -69,7 +73,7 @@ final class RedisTier: SharedTier {
     func reading(_ key: CacheKey) -> RecordReading {
         RecordReading(
             key: key, pool: pool, verified: verified, short: short, suspected: suspected, limit: longestRecord,
-            patience: settings.timeout * 2, foreign: foreign
+            patience: settings.timeout * 2, foreign: foreign, unread: unread
         ) { [metrics, health] error in
             metrics.cacheFailures.add()
             health.failed(error)

@@ -14,9 +14,12 @@ import Testing
 
     init() throws { server = try RedisServer() }
 
+    /// Without room no long record is held.
     private func tier(
-        timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json
-    ) -> RedisTier { server.tier(timeout: timeout, format: format, metrics: metrics) }
+        timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json, hasRoom: Bool = true
+    ) -> RedisTier {
+        server.tier(timeout: timeout, format: format, storeBudget: hasRoom ? nil : ByteCount(0), metrics: metrics)
+    }
 
     private func store(_ bytes: [UInt8], of url: String = url, at time: Int64 = now) throws {
         try tier().store(bytes, of: url, at: time)
@@ -31,12 +34,14 @@ import Testing
 
     private func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
 
-    // Around the largest record that is read whole (128 KiB), and far beyond it.
-    @Test("what is stored is found again", arguments: [33, 3_000, 3_001, 98_000, 98_200, 98_400, 100_000, 1_000_000])
-    func hit(_ size: Int) throws {
+    // Around the largest record that is read whole (128 KiB), below the largest that is held (1 MiB), and beyond it.
+    @Test(
+        "what is stored is found again",
+        arguments: [33, 3_000, 3_001, 98_000, 98_200, 98_400, 100_000, 700_000, 1_000_000], [true, false])
+    func hit(_ size: Int, _ hasRoom: Bool) throws {
         let image = Samples.png(size)
         try store(image)
-        let tier = tier()
+        let tier = tier(hasRoom: hasRoom)
         for _ in 0..<2 {  // The second time a large record is known to be sound.
             let lookup = tier.lookup(Self.url)
             guard case .hit(let found) = lookup else {
@@ -124,13 +129,13 @@ import Testing
         #expect(try tier.lookup(Self.url).body() == Samples.png(99), "the miss that follows replaces it")
     }
 
-    @Test("a large record with damage anywhere hands nothing out", arguments: [0.0, 0.001, 0.5, 0.999])
-    func largeDamage(_ place: Double) throws {
-        let image = Samples.png(1_000_000)
+    @Test("a large record with damage anywhere hands nothing out", arguments: [0.0, 0.001, 0.5, 0.999], [true, false])
+    func largeDamage(_ place: Double, _ hasRoom: Bool) throws {
+        let image = Samples.png(600_000)
         try store(image)
-        let offset = ImageRecord.opening.count + Int(Double(1_333_000) * place)
+        let offset = ImageRecord.opening.count + Int(Double(800_000) * place)
         try server.command("SETRANGE", Self.key, RedisArgument(offset), "!")
-        let tier = tier()
+        let tier = tier(hasRoom: hasRoom)
         for _ in 0..<2 {
             let lookup = tier.lookup(Self.url)
             guard case .damaged = lookup else {
@@ -140,16 +145,61 @@ import Testing
         }
     }
 
-    @Test func aLargeRecordWithAnotherBeginningIsDamaged() throws {
-        try store(Samples.png(1_000_000))
+    @Test("a large record with another beginning is damaged", arguments: [true, false])
+    func otherBeginning(_ hasRoom: Bool) throws {
+        try store(Samples.png(600_000))
         try server.command("SETRANGE", Self.key, "2", "DATA")
-        guard case .damaged = tier().lookup(Self.url) else { return #expect(Bool(false)) }
+        guard case .damaged = tier(hasRoom: hasRoom).lookup(Self.url) else { return #expect(Bool(false)) }
     }
 
-    @Test func aLargeRecordThatIsNoImageIsDamaged() throws {
+    @Test("a large record that is no image is damaged", arguments: [true, false])
+    func noImage(_ hasRoom: Bool) throws {
         let text = [UInt8](repeating: 0x41, count: 300_000)
         try server.command("SET", Self.key, record(base64(text), size: 300_000))
-        guard case .damaged(reason: "not-an-image") = tier().lookup(Self.url) else { return #expect(Bool(false)) }
+        guard case .damaged(reason: "not-an-image") = tier(hasRoom: hasRoom).lookup(Self.url) else {
+            return #expect(Bool(false))
+        }
+    }
+
+    /// Two of these fit into a quarter of the budget.
+    @Test func aRecordThatNobodyHasReadIsReadOnceWhileThereIsRoom() throws {
+        let image = Samples.png(700_000)
+        let urls = (0..<4).map { "https://a.example/\($0)" }
+        for url in urls { try store(image, of: url) }
+        let tier = server.tier(storeBudget: .mebibytes(8), metrics: metrics)
+        var held: [CacheLookup] = []
+        for (url, expected) in zip(urls, [1, 1, 2]) {
+            let reads = try readings { held.append(tier.lookup(url)) }
+            #expect(reads == expected)
+        }
+        for lookup in held { #expect(try lookup.body() == image) }
+        held = []
+        for _ in 0..<2 {
+            let reads = try readings { held = [tier.lookup(urls[3])] }
+            #expect(reads == 1)
+            #expect(try held[0].body() == image)
+        }
+    }
+
+    @Test func aVeryLongRecordIsReadTwiceOnce() throws {
+        let image = Samples.png(1_000_000)
+        try store(image)
+        let tier = tier()
+        for expected in [2, 1] {
+            var body: [UInt8]?
+            let reads = try readings { body = try tier.lookup(Self.url).body() }
+            #expect(reads == expected)
+            #expect(body == image)
+        }
+    }
+
+    /// How often a record was asked for meanwhile.
+    private func readings(_ body: () throws -> Void) throws -> Int? {
+        try server.command("CONFIG", "RESETSTAT")
+        try body()
+        guard case .string(let text) = try server.command("INFO", "commandstats") else { return nil }
+        let calls = String(decoding: text, as: UTF8.self).firstMatch(of: /cmdstat_get:calls=(\d+),/)
+        return calls.flatMap { Int($0.1) }
     }
 
     // MARK: - Raw records
@@ -187,10 +237,11 @@ import Testing
 
     @Test("a large raw record is read once, not verified first") func rawIsReadOnce() throws {
         try tier(format: .raw).store(Samples.png(1_000_000), of: Self.url, at: Self.now)
-        try server.command("CONFIG", "RESETSTAT")
-        #expect(try tier(format: .raw).lookup(Self.url).body() != nil)
-        guard case .string(let text) = try server.command("INFO", "commandstats") else { return #expect(Bool(false)) }
-        #expect(String(decoding: text, as: UTF8.self).contains("cmdstat_get:calls=1,"))
+        let tier = tier(format: .raw, hasRoom: false)
+        var body: [UInt8]?
+        let reads = try readings { body = try tier.lookup(Self.url).body() }
+        #expect(reads == 1)
+        #expect(body != nil)
     }
 
     @Test("a raw record that is damaged", arguments: [99, 1_000_000], 0..<6)

@@ -48,9 +48,11 @@ final class RedisServer {
 
     /// A cache in it, whose timeout no test reaches unless it says so.
     func tier(
-        timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json, metrics: Metrics = Metrics()
+        timeout: Duration = .seconds(10), format: Configuration.Cache.Format = .json, storeBudget: ByteCount? = nil,
+        metrics: Metrics = Metrics()
     ) -> RedisTier {
         var settings = Configuration.Cache()
+        if let storeBudget { settings.storeBudget = storeBudget }
         settings.timeout = timeout
         settings.format = format
         return RedisTier(
