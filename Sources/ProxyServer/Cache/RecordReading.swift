@@ -47,16 +47,17 @@ struct RecordReading {
     func open() throws(Failure) -> CachedImage? {
         let lease = try redis { () throws(RedisError) in try pool.lease() }
         guard let value = try openString(on: lease) else { return nil }
+        let fingerprint = RecordFingerprint(key: key, tail: value.tail, length: value.length)
         if value.length <= Self.wholeLength {
             short.insert(key.hashValue)
-            return try whole(value, lease)
+            return try whole(fingerprint, lease)
         }
         if let located = ImageRecord.parse(tail: value.tail.span, length: value.length) {
-            return try long(value, located, lease)
+            return try long(value, fingerprint, located, lease)
         }
         // Twice its length: text with escapes is there with them and without. A miss puts our layout in its place.
         let room = Reservation(value.length * 2, of: foreign, within: foreign.limit, waiting: Self.turn)
-        return try room.map { (room) throws(Failure) in try whole(value, lease, holding: room) }
+        return try room.map { (room) throws(Failure) in try whole(fingerprint, lease, holding: room) }
     }
 
     /// How long it may have to wait until others are done with theirs.
@@ -71,10 +72,10 @@ struct RecordReading {
 
     /// Any layout, in memory.
     private func whole(
-        _ value: RedisString, _ lease: RedisLease, holding room: Reservation? = nil
+        _ fingerprint: RecordFingerprint, _ lease: RedisLease, holding room: Reservation? = nil
     ) throws(Failure) -> CachedImage {
         let bytes = try redis { () throws(RedisError) in try lease.connection.readAll() }
-        return try whole(bytes, fingerprint(value), holding: room)
+        return try whole(bytes, fingerprint, holding: room)
     }
 
     /// A record that has been read, and was in Redis at `readAt`.
@@ -114,38 +115,37 @@ struct RecordReading {
     /// Our layouts, longer than a buffer: streamed. A text must have been read once for its soundness; while there is room,
     /// it is held meanwhile and not read again.
     private func long(
-        _ value: RedisString, _ located: ImageRecord.Located, _ lease: RedisLease
+        _ value: RedisString, _ fingerprint: RecordFingerprint, _ located: ImageRecord.Located, _ lease: RedisLease
     ) throws(Failure) -> CachedImage {
-        let fingerprint = fingerprint(value)
         // Of raw bytes there is nothing to be verified that the stream does not see in time, once.
         let isKnown = located.isRaw || verified.contains(fingerprint.value)
         guard !isKnown || suspected.contains(fingerprint.value) else {
-            return try streamed(value, located, lease, fingerprint)
+            return try streamed(value, fingerprint, located, lease)
         }
+        lease.connection.setStringDeadline(.now + patience + RecordStream.transferTime(of: value.length))
         if value.length <= Self.heldLength,
             let room = Reservation(value.length, of: unread, within: unread.limit)
         {
-            lease.connection.setStringDeadline(.now + patience + RecordStream.transferTime(of: value.length))
-            let image = try whole(value, lease, holding: room)
-            isSound(fingerprint)
+            let image = try whole(fingerprint, lease, holding: room)
+            noteSound(fingerprint)
             return image
         }
         var stream = RecordStream(lease, located, length: value.length)
-        try stream.verify(patience: patience)
-        isSound(fingerprint)
+        try stream.verify()
+        noteSound(fingerprint)
         let again = try openString(on: lease)
         // Replaced meanwhile: what is there now is another record, for the next request to read.
         guard let again, again.length == value.length, again.tail == value.tail else { throw .damaged(Self.replaced) }
-        return try streamed(value, located, lease, fingerprint)
+        return try streamed(value, fingerprint, located, lease)
     }
 
-    private func isSound(_ fingerprint: RecordFingerprint) {
+    private func noteSound(_ fingerprint: RecordFingerprint) {
         suspected.remove(fingerprint.value)
         verified.insert(fingerprint.value)
     }
 
     private func streamed(
-        _ value: RedisString, _ located: ImageRecord.Located, _ lease: RedisLease, _ fingerprint: RecordFingerprint
+        _ value: RedisString, _ fingerprint: RecordFingerprint, _ located: ImageRecord.Located, _ lease: RedisLease
     ) throws(Failure) -> CachedImage {
         let record = located.record
         var stream = RecordStream(lease, located, length: value.length)
@@ -156,10 +156,6 @@ struct RecordReading {
             if case .redis(let error) = failure { broken(error) }
         }
         return CachedImage(type: type, record: record, fingerprint: fingerprint, body: body)
-    }
-
-    private func fingerprint(_ value: RedisString) -> RecordFingerprint {
-        RecordFingerprint(key: key, tail: value.tail, length: value.length)
     }
 
     private static func type(of record: ImageRecord, beginning: RawSpan) throws(Failure) -> MediaType {
