@@ -157,7 +157,8 @@ class Crowd:
         visit.first_byte = stamp - self.start_of_day
         return count
 
-    def _take(self, visit, received, count):
+    @staticmethod
+    def _take(visit, received, count):
         """Judges the first `count` bytes of what was received."""
         start = 0
         if not visit.status:
@@ -189,14 +190,8 @@ class Crowd:
 
 def visits(stage, peer, places):
     """One visit for each place, which is `fast/NAME?...` or `paced/NAME?...`."""
-    bodies = {}
-    made = []
-    for place in places:
-        name = place.partition("/")[2].partition("?")[0]
-        if name not in bodies:
-            bodies[name] = memoryview(stage.body(name))
-        made.append(Visit(peer.path(place), bodies[name]))
-    return made
+    names = [place.partition("/")[2].partition("?")[0] for place in places]
+    return [Visit(peer.path(place), memoryview(stage.body(name))) for place, name in zip(places, names)]
 
 
 def problems_of(crowd):
